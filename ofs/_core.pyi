@@ -1,0 +1,204 @@
+"""The native core, `ofs/core`, as Python sees it. Bytes in, bytes out; it knows no file, socket or clock.
+
+Every call that handles a batch releases the GIL. Bad input is a value, never a panic; a misuse raises ValueError.
+"""
+
+from typing import final
+
+from ofs.ports import Header
+
+ENGINE_FORMAT: str
+"""Name of the state encoding, `ofs-state/v1`; a state of another format is refused."""
+
+def canonical(text: bytes) -> bytes:
+    """RFC 8785 form of one open JSON text. Raises ValueError where it is not JSON within the limits."""
+
+def inspect(value: bytes | None, paths: list[str]) -> bytes:
+    """The admission of one record value as canonical JSON, for tests and vectors.
+
+    `{"rejected": reason}`, or `{"event_id", "event_type", "ts_us" (decimal string), "pins" (object),
+    "fields": {path: null | {"missing": true} | {"bool": b} | {"number": literal} | {"string": s} | {"other": true}}}`.
+    A null member is null, an absent one {"missing": true}, an array or object {"other": true}.
+    """
+
+@final
+class RangeDigest:
+    """Content digest over the records of one partition, fed in offset order; carried over by `state`."""
+
+    def __new__(cls) -> RangeDigest: ...
+    @staticmethod
+    def restore(state: bytes) -> RangeDigest: ...
+    def update(
+        self,
+        offsets: list[int],
+        log_ts_us: list[int],
+        ts_types: list[int],
+        keys: list[bytes | None],
+        values: list[bytes | None],
+        headers: list[list[Header]] | None,
+    ) -> None: ...
+    def root(self) -> str:
+        """Hex Merkle root over the blocks so far, the unfinished one included."""
+    def blocks(self) -> list[tuple[int, int, str]]:
+        """(block index, record count, hex digest) of every block with a record."""
+    def state(self) -> bytes: ...
+
+@final
+class Plan:
+    """Compiled feature definitions; a definition's position is its group index.
+
+    `definitions`: RFC 8785 bytes of each definition. `digests`: their hex digests, same order.
+    Raises ValueError on a definition that the features package would not have let through.
+    """
+
+    def __new__(cls, definitions: list[bytes], digests: list[str]) -> Plan: ...
+
+@final
+class Decisions:
+    """Decisions in order of first appearance, decoded and held compactly.
+
+    Only an entirely well-formed decision becomes `regular` and is understood here; everything else with a string
+    decision_id is `irregular` and left to the planner, which gives the reason.
+    """
+
+    def __new__(cls) -> Decisions: ...
+    def add(self, lines: list[bytes]) -> None:
+        """Append lines; line numbers count from 0 over all calls."""
+    def seal(self) -> None:
+        """No more lines: conflicts are final. All other methods but add need it."""
+    def __len__(self) -> int:
+        """Distinct decisions, conflicting ones left out."""
+    @property
+    def line_count(self) -> int: ...
+    @property
+    def duplicates(self) -> int:
+        """Later copies with equal canonical bytes."""
+    def dead_letters(self) -> list[tuple[int, str]]:
+        """(line, NOT_AN_OBJECT | DECISION_ID_MISSING | DECISION_CONFLICT), in line order; of a conflict all copies."""
+    def digest(self) -> str:
+        """SHA-256 over 0x00 + SHA-256(canonical bytes) of each decision in order, then of each dead letter in line
+        order 0x01 + line as u64 BE + SHA-256(raw line)."""
+    def lines(self, lo: int, hi: int) -> list[int]:
+        """The line number of each decision in `[lo, hi)`."""
+    def ids(self, lo: int, hi: int) -> list[str]: ...
+    def irregular(self) -> list[int]: ...
+    def shapes(self) -> list[Shape]:
+        """The distinct combinations of what the planner looks at, in order of first appearance."""
+    def members(self, shape: int) -> Members: ...
+    def pins(self) -> list[bytes]:
+        """Distinct canonical ContextPins of the regular decisions; a position is a scope."""
+    def bind(self, shape: int, group_indexes: list[int]) -> None:
+        """The shape's groups, in its order, in the Plan. Decisions of unbound shapes are not answered."""
+    def exclude(self, indexes: list[int]) -> None:
+        """These are not answered."""
+    def set_as_of(self, index: int, as_of_us: int) -> None:
+        """The derived as-of of a watermark decision; until then it is not answered."""
+    def queries(self, stream: str, partition: int, lo: int, hi: int, cut_from: int, cut_to: int) -> Queries:
+        """What the task of this partition must answer for the decisions `[lo, hi)` that name it, are bound, not
+        excluded, have an as-of, and have a cut there with cut_from <= cut < cut_to; sorted by cut, then index."""
+    def cut_max(self, stream: str, partition: int, lo: int, hi: int) -> int:
+        """The largest cut there of the answerable or still to be derived decisions `[lo, hi)`; -1 when none."""
+
+@final
+class Shape:
+    pins: bytes
+    hash_rule: str
+    groups: list[tuple[str, str, str | None]]
+    """(name, version, recorded digest), sorted by name."""
+    streams: list[tuple[str, list[str | None]]]
+    """(stream, topic id of each partition 0 to n-1), sorted by stream."""
+    as_of_basis: str
+    has_hash: bool
+    count: int
+    as_of_us_min: int | None
+    """None for the watermark basis without a given time (then as_of_us_max too)."""
+    as_of_us_max: int | None
+    decided_us_min: int
+    """Of decided_at_utc, or the as-of where it is absent; INT64_MIN where there is neither."""
+    decided_us_max: int
+    cuts_min: list[list[int]]
+    """By stream and partition in the order of `streams`."""
+    cuts_max: list[list[int]]
+
+@final
+class Members:
+    """The decisions of one shape, as columns."""
+
+    indexes: list[int]
+    as_of_us: list[int | None]
+    decided_us: list[int]
+    cuts: list[list[int]]
+    """For each decision its cuts, streams and partitions in the order of the shape, flat."""
+
+@final
+class Queries:
+    """Questions to one partition and, once folded, their answers (IRs at each cut)."""
+
+    def __len__(self) -> int: ...
+    @property
+    def answered(self) -> int: ...
+    def to_bytes(self) -> bytes: ...
+    @staticmethod
+    def from_bytes(data: bytes) -> Queries: ...
+
+@final
+class Fold:
+    """The state of one partition: admission, duplicates and the per-key logs, folded in offset order.
+
+    `scopes`: canonical ContextPins that are folded; events of others are admitted and counted only.
+    `start`: the first offset; the frontier begins there. `max_skew_us`: see `skew_violation`.
+    """
+
+    def __new__(
+        cls, plan: Plan, scopes: list[bytes], stream: str, partition: int, start: int, max_skew_us: int
+    ) -> Fold: ...
+    @property
+    def frontier(self) -> int:
+        """The next offset to apply."""
+    def apply(
+        self,
+        offsets: list[int],
+        log_ts_us: list[int],
+        ts_types: list[int],
+        keys: list[bytes | None],
+        values: list[bytes | None],
+        headers: list[list[Header]] | None,
+        first: int,
+        limit: int,
+        queries: Queries,
+    ) -> int:
+        """Apply the records from index `first` whose offset is below `limit`, answering every query when the
+        frontier reaches its cut. Returns the index of the first record not applied."""
+    def advance(self, to: int, queries: Queries) -> None:
+        """No record lies between the frontier and `to`: move it there (what was passed over are holes) and answer
+        every query with cut <= to, also those behind the frontier (later offsets are left out)."""
+    def watermarks(self, decisions: Decisions, lo: int, hi: int) -> list[tuple[int, int | None]]:
+        """(decision, largest event time of its pins inside its cut here) of the watermark decisions of `[lo, hi)` that
+        name this partition; the frontier must be at or beyond their cuts."""
+    def skew_violation(self) -> int | None:
+        """The first offset whose event time exceeds its log timestamp by more than max_skew_us."""
+    def certificate(self) -> bytes:
+        """Canonical JSON over `[start, frontier)`: see CutCertificate's partition entry."""
+    def drain_state(self) -> list[tuple[bytes, bytes]]:
+        """Entries changed since the last drain, the frontier's among them: to be written in one atomic batch."""
+    @staticmethod
+    def restore(plan: Plan, scopes: list[bytes], entries: list[tuple[bytes, bytes]]) -> Fold:
+        """The fold that drained these entries. Raises ValueError where format, plan or scopes differ."""
+
+@final
+class Verdict:
+    index: int
+    status: str
+    """MATCH, MISMATCH or ONLINE_HASH_MISSING."""
+    parity: bytes | None
+    """The finished ParityResult of a MATCH; else the planner's evidence is added in Python."""
+    snapshot: bytes | None
+    """RebuiltFeatureSnapshot: of a MATCH only when all are wanted, else always."""
+
+def assemble(
+    plan: Plan, decisions: Decisions, lo: int, hi: int, answers: list[Queries], replay_id: str, snapshots: str
+) -> list[Verdict]:
+    """Merge the answers of all partitions for the answerable decisions `[lo, hi)`, finish, encode, hash, compare.
+
+    `snapshots`: all, mismatch or none. Raises ValueError where an answer is missing.
+    """

@@ -1,0 +1,176 @@
+"""The ports between the engine and the world: what adapters in sources, state and sinks implement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from ofs.units import OffsetRange
+
+TIMESTAMP_NONE: Final = 0
+TIMESTAMP_CREATE: Final = 1
+TIMESTAMP_LOG_APPEND: Final = 2
+
+Header = tuple[str, bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordBatch:
+    """Records of one partition in offset order, as columns of equal length.
+
+    Units: `log_ts_us` microseconds UTC; `ts_types` one of the TIMESTAMP_ constants.
+    Order: offsets strictly ascending; holes are allowed.
+    `headers` is None where no record of the batch has any; else one list a record.
+    """
+
+    stream: str
+    partition: int
+    offsets: list[int]
+    log_ts_us: list[int]
+    ts_types: list[int]
+    keys: list[bytes | None]
+    values: list[bytes | None]
+    headers: list[list[Header]] | None
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def slice(self, start: int, end: int) -> RecordBatch:
+        """The records at the indexes `[start, end)`."""
+        return RecordBatch(
+            self.stream,
+            self.partition,
+            self.offsets[start:end],
+            self.log_ts_us[start:end],
+            self.ts_types[start:end],
+            self.keys[start:end],
+            self.values[start:end],
+            None if self.headers is None else self.headers[start:end],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionInfo:
+    """What of a partition can be read now.
+
+    `ranges`: sorted, neither overlapping nor touching; the first starts at the earliest readable offset (its low
+    watermark), the last ends at the last stable offset. Empty when nothing was ever readable (`low` says where).
+    `first_log_ts_us`: log timestamp of the first readable record, None when there is none.
+    `broker`: the range that a broker itself holds now, None without a broker; offsets below it are expired there.
+    """
+
+    partition: int
+    low: int
+    end: int
+    ranges: tuple[OffsetRange, ...]
+    first_log_ts_us: int | None
+    broker: OffsetRange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """A stream as the log describes it when a plan is made.
+
+    `log_id`: the topic's id, or that of the archive's origin; it names the stream in a run's identity.
+    `topic_id`: None where the log does not know it. `log_append`: log timestamps are the broker's.
+    `compacted`: the topic's cleanup.policy has `compact`, so only archived ranges are in `ranges`.
+    """
+
+    stream: str
+    log_id: str
+    topic_id: str | None
+    log_append: bool
+    compacted: bool
+    partitions: tuple[PartitionInfo, ...]
+
+
+class EventLog(Protocol):
+    """A log of records that is only read: Kafka, archive, memory, or several of them as one.
+
+    Raises: SourceError (and its subclasses) from every call when the log cannot be reached or is damaged.
+    """
+
+    def describe(self, stream: str) -> StreamInfo | None:
+        """What can be read of the stream now; None where the log does not know it."""
+        ...
+
+    def read(self, stream: str, partition: int, span: OffsetRange, max_records: int) -> Iterator[RecordBatch]:
+        """The delivered records of `span` in offset order, in batches of 1 to max_records.
+
+        Ends when the position has reached `span.end`; offsets that deliver nothing are simply absent.
+        Raises SourceError where an offset of the span is no longer there (never skips it silently).
+        """
+        ...
+
+    def offset_at(self, stream: str, partition: int, log_ts_us: int) -> int | None:
+        """The first offset whose log timestamp is at or after the time; None where no readable record is."""
+        ...
+
+    def close(self) -> None:
+        """Release what is held; calling it again does nothing."""
+        ...
+
+
+class StateStore(Protocol):
+    """Ordered map of bytes; one `write` is atomic: after a crash all of it is there or nothing.
+
+    Raises StateError when the store is damaged, closed or cannot be written.
+    """
+
+    def write(self, puts: Iterable[tuple[bytes, bytes]], deletes: Iterable[bytes] = ()) -> None: ...
+
+    def get(self, key: bytes) -> bytes | None: ...
+
+    def get_many(self, keys: list[bytes]) -> list[bytes | None]: ...
+
+    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Entries whose key starts with the prefix, in byte order. Raises StateError on a damaged block."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class OutputSink(Protocol):
+    """Where a run's outputs go. Records are canonical JSON lines without the line end, in output order.
+
+    Life: `begin` once, then any number of the `put_` calls, then `commit` or `abort` once.
+    Raises SinkError when the outputs cannot be written; then nothing is half-written.
+    """
+
+    def begin(self, replay_id: str) -> bool:
+        """True: the run is to be written. False: this very run is finished here already and was verified.
+
+        Raises RequestConflictError where another request's outputs are.
+        """
+        ...
+
+    def put_parity(self, records: list[tuple[str, bytes]]) -> None:
+        """(decision id, ParityResult)."""
+        ...
+
+    def put_snapshots(self, records: list[tuple[str, bytes]]) -> None:
+        """(decision id, RebuiltFeatureSnapshot)."""
+        ...
+
+    def put_dead_letters(self, records: list[tuple[str, bytes]]) -> None:
+        """(source and line as `SOURCE:LINE`, dead letter)."""
+        ...
+
+    def commit(self, run: Mapping[str, object], certificate: Mapping[str, object]) -> None:
+        """Make the outputs visible; the run record last."""
+        ...
+
+    def abort(self) -> None:
+        """Discard what was not committed."""
+        ...
+
+
+class DecisionSource(Protocol):
+    """Decision lines, the same ones at every reading (a run reads them twice)."""
+
+    name: str
+
+    def lines(self) -> Iterator[bytes]:
+        """One JSON text a line, without the line end. Raises SourceError."""
+        ...
