@@ -5,6 +5,7 @@ from ofs.contracts.identity import (
     AsOfSpec,
     BasisEntry,
     BasisRange,
+    CanonicalPins,
     ContextPins,
     FeatureGroupRef,
     FeatureGroupVersionSet,
@@ -13,8 +14,8 @@ from ofs.contracts.identity import (
     TimeMapping,
 )
 from ofs.contracts.model import (
-    Contract,
     LISTED_MAX,
+    Contract,
 )
 from ofs.contracts.records import (
     DecisionRecord,
@@ -27,6 +28,7 @@ from ofs.contracts.request import (
     StreamIdentity,
 )
 from ofs.contracts.results import (
+    SNAPSHOT_SCHEMA,
     CutCertificate,
     CutEntry,
     DatasetManifest,
@@ -46,7 +48,6 @@ from ofs.contracts.results import (
     Rejected,
     Result,
     RunRecord,
-    SNAPSHOT_SCHEMA,
     SnapshotProvenance,
 )
 from ofs.contracts.schema import (
@@ -57,10 +58,15 @@ from ofs.contracts.schema import (
 )
 
 __all__ = [
+    "LISTED_MAX",
+    "PUBLIC_CONTRACTS",
+    "SCHEMA_FILE",
+    "SNAPSHOT_SCHEMA",
     "AsOfBasis",
     "AsOfSpec",
     "BasisEntry",
     "BasisRange",
+    "CanonicalPins",
     "ContextPins",
     "Contract",
     "CutCertificate",
@@ -78,9 +84,7 @@ __all__ = [
     "Freshness",
     "GroupCounts",
     "Holes",
-    "LISTED_MAX",
     "Listed",
-    "PUBLIC_CONTRACTS",
     "ParityEvidence",
     "ParityResult",
     "PartitionCertificate",
@@ -92,8 +96,6 @@ __all__ = [
     "ReplayRequest",
     "Result",
     "RunRecord",
-    "SCHEMA_FILE",
-    "SNAPSHOT_SCHEMA",
     "SnapshotOutput",
     "SnapshotProvenance",
     "StreamIdentity",

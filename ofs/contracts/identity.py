@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, model_validator
 
 from ofs.contracts.model import (
+    BigInteger,
     Contract,
     Hex32,
     Hex64,
@@ -39,6 +40,12 @@ class ContextPins(Contract):
     seed: Annotated[int, Field(ge=0, le=INT64_MAX)] | None = None
     platform_run_id: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
     scenario_run_id: Hex32 | None = None
+
+
+class CanonicalPins(ContextPins):
+    """The pins inside hashed bytes, where a seed beyond 2^53-1 is a string."""
+
+    seed: Annotated[int, Field(ge=0, le=INT64_MAX)] | BigInteger | None = None  # type: ignore[assignment]  # wider on purpose
 
 
 class FeatureKey(Contract):

@@ -17,6 +17,9 @@ StreamName = Annotated[str, StringConstraints(min_length=1, max_length=249)]
 Count = Annotated[int, Field(ge=0)]
 Offset = Annotated[int, Field(ge=0, le=INT64_MAX)]
 PartitionId = Annotated[int, Field(ge=0, le=2**31 - 1)]
+BigInteger = Annotated[str, StringConstraints(pattern=r"^-?[1-9][0-9]{15,}$")]
+"""An integer beyond ±(2^53-1), as canonical JSON writes it."""
+
 LISTED_MAX: Final = 1_000
 """Lists of single findings stop here; the full count stands beside them."""
 

@@ -10,6 +10,7 @@ from pydantic import Field
 from ofs.contracts.identity import (
     AsOfSpec,
     BasisRange,
+    CanonicalPins,
     ContextPins,
     FeatureGroupRef,
     FeatureGroupVersionSet,
@@ -17,7 +18,17 @@ from ofs.contracts.identity import (
     ReplayBasis,
     TimeMapping,
 )
-from ofs.contracts.model import Contract, Count, Hex64, NonEmpty, Offset, PartitionId, StreamName, Timestamp
+from ofs.contracts.model import (
+    BigInteger,
+    Contract,
+    Count,
+    Hex64,
+    NonEmpty,
+    Offset,
+    PartitionId,
+    StreamName,
+    Timestamp,
+)
 
 SNAPSHOT_SCHEMA = "ofs.snapshot/v0"
 
@@ -63,7 +74,7 @@ class Freshness(Contract):
     """How old a group's last event of a key is at as-of."""
 
     last_event_time_utc: Timestamp | None
-    age_us: Count | None
+    age_us: Count | BigInteger | None
     state: Literal["FRESH", "STALE", "NO_DATA"]
 
     @classmethod
@@ -85,7 +96,7 @@ class RebuiltFeatureSnapshot(Contract):
 
     schema_version: Literal["ofs.snapshot/v0"]
     hash_rule: NonEmpty
-    context_pins: ContextPins
+    context_pins: CanonicalPins
     as_of_spec: AsOfSpec
     basis: tuple[CutEntry, ...]
     feature_groups: tuple[FeatureGroupRef, ...]
