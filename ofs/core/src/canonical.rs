@@ -1,0 +1,226 @@
+//! RFC 8785 (JCS): the parts of canonical JSON, and the canonical form of open JSON.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use crate::json::{NotJson, Scanner, checked_text};
+use crate::value::{int, is_integer, shortest};
+
+/// The largest magnitude that is written as a number; beyond it a double could not hold it.
+pub const NUMBER_MAX: u64 = (1 << 53) - 1;
+
+/// Writes a string with its quotes.
+pub fn write_string(out: &mut Vec<u8>, text: &str) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    out.push(b'"');
+    let bytes = text.as_bytes();
+    let mut written = 0;
+    for (at, &byte) in bytes.iter().enumerate() {
+        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        out.extend_from_slice(&bytes[written..at]);
+        written = at + 1;
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            0x08 => out.extend_from_slice(b"\\b"),
+            0x09 => out.extend_from_slice(b"\\t"),
+            0x0a => out.extend_from_slice(b"\\n"),
+            0x0c => out.extend_from_slice(b"\\f"),
+            0x0d => out.extend_from_slice(b"\\r"),
+            _ => {
+                let digits = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
+                out.extend_from_slice(b"\\u00");
+                out.extend_from_slice(&digits);
+            }
+        }
+    }
+    out.extend_from_slice(&bytes[written..]);
+    out.push(b'"');
+}
+
+/// Writes an integer: a number up to 2^53-1 in magnitude, beyond that a string of its digits.
+pub fn write_int(out: &mut Vec<u8>, value: i128) {
+    let mut buffer = itoa::Buffer::new();
+    let quoted = value.unsigned_abs() > u128::from(NUMBER_MAX);
+    if quoted {
+        out.push(b'"');
+    }
+    let digits = match i64::try_from(value) {
+        Ok(small) => buffer.format(small),
+        Err(_) => buffer.format(value),
+    };
+    out.extend_from_slice(digits.as_bytes());
+    if quoted {
+        out.push(b'"');
+    }
+}
+
+/// The order of two member names: by UTF-16 code units.
+#[inline]
+pub fn cmp_utf16(a: &str, b: &str) -> Ordering {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    match a.iter().zip(b).find(|(a, b)| a != b) {
+        None => a.len().cmp(&b.len()),
+        // Characters beyond U+FFFF (lead byte F0 and up) begin with a surrogate, so stand before U+E000 to U+FFFF
+        // (EE and EF). Everywhere else both orders agree.
+        Some((0xF0.., 0xEE | 0xEF)) => Ordering::Less,
+        Some((0xEE | 0xEF, 0xF0..)) => Ordering::Greater,
+        Some((a, b)) => a.cmp(b),
+    }
+}
+
+/// A member of an object that was written: where it came from and where it stands.
+#[derive(Debug, Clone)]
+pub struct Member<'a> {
+    pub name: Cow<'a, str>,
+    /// The text of the value as it was read.
+    pub source: &'a str,
+    start: usize,
+    value: usize,
+    end: usize,
+}
+
+impl Member<'_> {
+    /// The canonical bytes of the value in the output.
+    pub fn canonical<'o>(&self, out: &'o [u8]) -> &'o [u8] {
+        out.get(self.value..self.end).unwrap_or_default()
+    }
+}
+
+/// The canonical form of one JSON text.
+pub fn canonicalize(text: &[u8]) -> Result<Vec<u8>, NotJson> {
+    let mut writer = Canonicalizer::default();
+    writer.write(text)?;
+    Ok(writer.out)
+}
+
+/// Writes canonical forms, one after the other, into one buffer that is used again.
+#[derive(Default)]
+pub struct Canonicalizer<'a> {
+    pub out: Vec<u8>,
+    /// Members of the objects that are open, the outermost first; in the end those of the text, if it is an object,
+    /// each name once and in canonical order.
+    members: Vec<Member<'a>>,
+    scratch: Vec<u8>,
+}
+
+impl<'a> Canonicalizer<'a> {
+    /// Replaces `out` by the canonical form of the text.
+    pub fn write(&mut self, text: &'a [u8]) -> Result<(), NotJson> {
+        self.out.clear();
+        self.members.clear();
+        let mut scanner = Scanner::new(checked_text(text).ok_or(NotJson)?);
+        self.value(&mut scanner, 0)?;
+        scanner.finish()
+    }
+
+    /// The members of the object last written; empty for other values.
+    pub fn members(&self) -> &[Member<'a>] {
+        &self.members
+    }
+
+    /// The text last written was an object.
+    pub fn is_object(&self) -> bool {
+        self.out.first() == Some(&b'{')
+    }
+
+    fn value(&mut self, scanner: &mut Scanner<'a>, depth: usize) -> Result<(), NotJson> {
+        match scanner.peek() {
+            b'{' => self.object(scanner, depth),
+            b'[' => {
+                self.out.push(b'[');
+                let start = self.out.len();
+                scanner.array(depth, |scanner| {
+                    if self.out.len() > start {
+                        self.out.push(b',');
+                    }
+                    self.value(scanner, depth + 1)
+                })?;
+                self.out.push(b']');
+                Ok(())
+            }
+            b'"' => {
+                write_string(&mut self.out, &scanner.string()?.cow());
+                Ok(())
+            }
+            b't' | b'f' | b'n' => {
+                self.out.extend_from_slice(scanner.span(depth)?.as_bytes());
+                Ok(())
+            }
+            _ => {
+                write_number(&mut self.out, scanner.number()?);
+                Ok(())
+            }
+        }
+    }
+
+    fn object(&mut self, scanner: &mut Scanner<'a>, depth: usize) -> Result<(), NotJson> {
+        self.out.push(b'{');
+        let (start, first) = (self.out.len(), self.members.len());
+        let mut ordered = true;
+        scanner.object(depth, |name, scanner| {
+            if self.members.len() > first {
+                self.out.push(b',');
+            }
+            let name = name.cow();
+            ordered &= self.members[first..].last().is_none_or(|last| cmp_utf16(&last.name, &name).is_lt());
+            let begin = self.out.len();
+            write_string(&mut self.out, &name);
+            self.out.push(b':');
+            let (value, inner) = (self.out.len(), self.members.len());
+            let before = scanner.here();
+            self.value(scanner, depth + 1)?;
+            self.members.truncate(inner);
+            let source = scanner.since(before);
+            self.members.push(Member { name, source, start: begin, value, end: self.out.len() });
+            Ok(())
+        })?;
+        if !ordered {
+            self.reorder(start, first);
+        }
+        self.out.push(b'}');
+        Ok(())
+    }
+
+    /// Sorts the members written from `start` on; of those given twice the last stays.
+    fn reorder(&mut self, start: usize, first: usize) {
+        let mut members = self.members.split_off(first);
+        members.reverse();
+        members.sort_by(|a, b| cmp_utf16(&a.name, &b.name)); // stable, so the last given now comes first
+        members.dedup_by(|later, kept| later.name == kept.name);
+        self.scratch.clear();
+        for member in &mut members {
+            if !self.scratch.is_empty() {
+                self.scratch.push(b',');
+            }
+            let moved = start + self.scratch.len();
+            self.scratch.extend_from_slice(self.out.get(member.start..member.end).unwrap_or_default());
+            member.value = moved + (member.value - member.start);
+            member.end = moved + (member.end - member.start);
+            member.start = moved;
+        }
+        self.out.truncate(start);
+        self.out.extend_from_slice(&self.scratch);
+        self.members.append(&mut members);
+    }
+}
+
+/// Writes the number of open JSON: an integer literal exactly, any other as the double that ECMAScript reads.
+fn write_number(out: &mut Vec<u8>, literal: &str) {
+    if is_integer(literal) {
+        return match int(literal) {
+            Some(value) => write_int(out, i128::from(value)),
+            None => write_string(out, shortest(literal)),
+        };
+    }
+    match literal.parse::<f64>() {
+        Ok(double) if double.is_finite() => {
+            out.extend_from_slice(ryu_js::Buffer::new().format_finite(double).as_bytes());
+        }
+        _ => write_string(out, literal),
+    }
+}
+
+#[cfg(test)]
+mod tests;
