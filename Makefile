@@ -1,0 +1,160 @@
+# Everything is run from here. `make help` lists the targets; `make test` and `make demo` set up what they need.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+CARGO_MANIFEST := ofs/core/Cargo.toml
+CORE := ofs/_core.abi3.so
+CORE_SOURCES := $(CARGO_MANIFEST) ofs/core/Cargo.lock $(shell find ofs/core/src -type f 2>/dev/null)
+RUST_MINOR := 88
+PIP_QUIET := --quiet --disable-pip-version-check --no-input
+PYTEST_ARGS ?=
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
+
+# --- set-up -----------------------------------------------------------------------------------------------------
+
+.PHONY: setup
+setup: $(VENV)/.source core ## make .venv from the pinned versions and build the native core
+
+$(VENV)/.pins: requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "setup: needs Python 3.11 or newer: make setup PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { echo "setup: Python has no venv module (on Debian, as root: apt-get install python3-venv)" >&2; exit 1; }
+	@echo "setup: installing the pinned versions into $(VENV)" >&2
+	@$(PY) -m pip install $(PIP_QUIET) --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# the package is used from the source tree, with or without a native core: a path file and the command
+$(VENV)/.source: $(VENV)/.pins
+	@$(PY) -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "ofs-source.pth").write_text(str(pathlib.Path.cwd()) + "\n")'
+	@printf '#!%s\nimport sys\n\nfrom ofs.cli.main import main\n\nsys.exit(main())\n' "$(CURDIR)/$(PY)" > $(BIN)/ofs
+	@chmod +x $(BIN)/ofs
+	@touch $@
+
+.PHONY: core
+core: $(VENV)/.pins
+	@if cargo --version 2>/dev/null | awk '{split($$2, v, "."); exit !(v[1] > 1 || v[2] >= $(RUST_MINOR))}'; then \
+	  $(MAKE) $(CORE); \
+	else echo "setup: no native core, so the slow reference engine runs: install Rust 1.$(RUST_MINOR) or newer (cargo), then 'make setup' again" >&2; fi
+
+$(CORE): $(CORE_SOURCES)
+	@echo "setup: building the native core" >&2
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --quiet --release --locked --skip-install
+	@touch $@
+
+.PHONY: pins
+pins: ## resolve the pinned versions anew (requirements.txt, requirements-dev.txt)
+	@$(PYTHON) -m venv build/uv && build/uv/bin/pip install $(PIP_QUIET) uv
+	@compile() { build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-annotate --custom-compile-command "make pins" "$$@" pyproject.toml; }; \
+	compile --all-extras --group dev -o requirements-dev.txt; \
+	compile --extra demo -c requirements-dev.txt -o requirements.txt
+
+# --- the job ----------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: setup ## replay and prove every decision of 336,776 real flights
+	@$(BIN)/ofs demo
+
+# --- tests ------------------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: setup kafka-ready ## all tests, on a real Kafka among them
+	@OFS_KAFKA_IMAGE=$$(cat build/kafka-image 2>/dev/null) $(PY) -m pytest $(PYTEST_ARGS)
+
+.PHONY: test-fast
+test-fast: setup ## all tests but the slow ones and those on Kafka
+	@$(PY) -m pytest -m "not kafka and not slow" $(PYTEST_ARGS)
+
+.PHONY: test-kafka
+test-kafka: setup kafka-image ## the tests on a real Kafka, none skipped
+	@OFS_REQUIRE_KAFKA=1 OFS_KAFKA_IMAGE=$$(cat build/kafka-image) $(PY) -m pytest tests/integration $(PYTEST_ARGS)
+
+.PHONY: coverage
+coverage: setup ## the fast tests, with the lines and branches that they do not reach
+	@$(PY) -m pytest -m "not kafka and not slow" --cov --cov-report=term-missing $(PYTEST_ARGS)
+
+.PHONY: kafka-image
+kafka-image: ## make a Kafka image ready: the public one, or a local one where no registry is reached
+	@mkdir -p build
+	@deploy/kafka/image.sh > build/kafka-image.new && mv build/kafka-image.new build/kafka-image
+	@echo "kafka-image: $$(cat build/kafka-image)" >&2
+
+# `make test` must also run where no image can be had: its Kafka tests then say so and are skipped
+.PHONY: kafka-ready
+kafka-ready:
+	@if [ -z "$${OFS_TEST_BOOTSTRAP:-}" ]; then $(MAKE) kafka-image || rm -f build/kafka-image; fi
+
+# --- checks -----------------------------------------------------------------------------------------------------
+
+.PHONY: check
+check: lint types arch core-test contracts-check verify-vectors ## all checks but the tests
+
+.PHONY: lint
+lint: setup ## ruff: rules and format
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+.PHONY: fmt
+fmt: setup ## format Python and Rust, mend what ruff can
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+	@cargo fmt --manifest-path $(CARGO_MANIFEST)
+
+.PHONY: types
+types: setup ## mypy, strict
+	@$(BIN)/mypy
+
+.PHONY: arch
+arch: setup ## import-linter: who may import whom
+	@$(BIN)/lint-imports
+
+.PHONY: core-test
+core-test: ## the native core: format, clippy without a warning, its own tests
+	@cargo fmt --manifest-path $(CARGO_MANIFEST) --check
+	@cargo clippy --quiet --locked --manifest-path $(CARGO_MANIFEST) --all-targets -- -D warnings
+	@cargo test --quiet --locked --manifest-path $(CARGO_MANIFEST) --no-default-features
+
+.PHONY: contracts-check
+contracts-check: setup ## the schema and the golden vectors are what the code generates
+	@$(BIN)/ofs contracts export --check
+
+.PHONY: verify-vectors
+verify-vectors: ## another language (Node) recomputes every golden vector
+	@node contracts/verify.mjs
+
+.PHONY: docs-check
+docs-check: setup ## every command of README and docs runs; links and titles hold
+	@$(PY) -m pytest tests/docs tests/tidy $(PYTEST_ARGS)
+
+# --- the wheel --------------------------------------------------------------------------------------------------
+
+.PHONY: wheel
+wheel: $(VENV)/.pins ## build the wheel into dist/
+	@rm -rf dist
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin build --quiet --release --locked --out dist
+	@ls dist/*.whl
+
+.PHONY: test-wheel
+test-wheel: wheel ## the tests on the installed wheel, with the source tree out of the way
+	@.ci/test-wheel
+
+# --- all of it --------------------------------------------------------------------------------------------------
+
+.PHONY: ci
+ci: ## what CI runs, from nothing
+	@.ci/run
+
+.PHONY: clean
+clean: ## remove what was built, and .venv
+	@rm -rf $(VENV) $(CORE) build dist ofs/core/target .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

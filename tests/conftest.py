@@ -1,0 +1,32 @@
+"""What every test runs under: the Hypothesis profile that OFS_HYPOTHESIS names (fast, ci or deep)."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, Phase, settings
+
+# deadlines measure the machine, not the code; two shared cores make them flaky
+_SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large]
+
+settings.register_profile(
+    "fast", max_examples=25, deadline=None, print_blob=True, suppress_health_check=_SLOW_IS_FINE
+)
+settings.register_profile(
+    "ci",
+    max_examples=60,
+    deadline=None,
+    derandomize=True,  # the same examples at every run: CI fails for a change, never by chance
+    print_blob=True,
+    database=None,
+    suppress_health_check=_SLOW_IS_FINE,
+)
+settings.register_profile(
+    "deep",
+    max_examples=2_000,
+    deadline=None,
+    print_blob=True,
+    phases=tuple(Phase),
+    suppress_health_check=_SLOW_IS_FINE,
+)
+settings.load_profile(os.environ.get("OFS_HYPOTHESIS", "ci" if os.environ.get("CI") else "fast"))
