@@ -47,11 +47,11 @@ if ! present "$base"; then
   mirror=$({ cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null || true; } |
     sed -nE 's/^URIs:[[:space:]]*([^[:space:]]+).*/\1/p; s/^deb([[:space:]]+\[[^]]*\])?[[:space:]]+([^[:space:]]+).*/\2/p' |
     head -1)
-  debootstrap --variant=minbase --include=openjdk-17-jre-headless bookworm "$work/root" "$mirror" \
+  debootstrap --variant=minbase --include=openjdk-17-jre-headless bookworm "$work/base" "$mirror" \
     >"$work/log" 2>&1 || { tail -20 "$work/log" >&2; exit 1; }
-  rm -rf "$work"/root/var/cache/apt/archives/*.deb "$work"/root/var/lib/apt/lists/* \
-    "$work"/root/usr/share/{man,locale}/*
-  tar -C "$work/root" -c . |
+  rm -rf "$work"/base/var/cache/apt/archives/*.deb "$work"/base/var/lib/apt/lists/* \
+    "$work"/base/usr/share/{man,locale}/*
+  tar -C "$work/base" -c . |
     docker import --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' - "$base" >/dev/null
 fi
 cp "$here"/Dockerfile "$here"/run-kafka "$here"/log4j2.properties "$work/context/"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import uuid
+
 # testcontainers reads these when it is imported. Its reaper image may be out of reach: containers are named and
 # removed here. The mapped port is always on this machine's loopback.
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
