@@ -6,9 +6,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
-from confluent_kafka.error import KafkaException
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaException,
+    Message,
+    Producer,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 LIMIT_S = 30.0
 POLL_S = 0.1
@@ -69,8 +77,6 @@ class Topics:
 
     def topic_id(self, topic: str) -> str:
         """The topic's id as the broker writes it."""
-        from confluent_kafka import TopicCollection
-
         described = self._admin.describe_topics(TopicCollection([topic]))[topic].result(LIMIT_S)
         return str(described.topic_id)
 
@@ -177,7 +183,7 @@ def _deliver(producer: Producer, topic: str, records: Sequence[Written]) -> list
         return report
 
     for index, record in enumerate(records):
-        stamp = {} if record.timestamp_ms is None else {"timestamp": record.timestamp_ms}
+        stamp: dict[str, Any] = {} if record.timestamp_ms is None else {"timestamp": record.timestamp_ms}
         producer.produce(
             topic,
             value=record.value,
