@@ -11,6 +11,8 @@ pub mod decisions;
 pub mod digest;
 pub mod json;
 pub mod pins;
+pub mod record;
+pub mod shapes;
 pub mod time;
 pub mod value;
 
