@@ -116,7 +116,7 @@ def _sum(total: Typed, feature: Feature) -> int | str:
 
 
 def _half_even(exact: Fraction, scale: int) -> int:
-    return int(round(exact * 10**scale))  # Fraction rounds half to even
+    return round(exact * 10**scale)  # a Fraction rounds half to even
 
 
 def _sqrt_half_even(exact: Fraction, scale: int) -> int:

@@ -1,0 +1,44 @@
+"""The native engine: the core, as it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ofs.native import core
+
+if TYPE_CHECKING:
+    from ofs.engine.port import DecisionSet, Fold
+
+
+class NativeEngine:
+    """Raises ImportError where the core was not built."""
+
+    name = "native"
+
+    def __init__(self) -> None:
+        if core is None:
+            raise ImportError("the native core ofs._core was not built")
+        self._core: Any = core
+
+    def decisions(self) -> DecisionSet:
+        """An empty decision set."""
+        decisions: DecisionSet = self._core.Decisions()
+        return decisions
+
+    def compile(self, definitions: list[bytes], digests: list[str]) -> Any:
+        """Compiled definitions."""
+        return self._core.Plan(definitions, digests)
+
+    def fold(
+        self, plan: Any, scopes: list[bytes], stream: str, partition: int, start: int, max_skew_us: int
+    ) -> Fold:
+        """The empty state of a partition."""
+        fold: Fold = self._core.Fold(plan, scopes, stream, partition, start, max_skew_us)
+        return fold
+
+    def assemble(
+        self, plan: Any, decisions: Any, lo: int, hi: int, answers: list[Any], replay_id: str, snapshots: str
+    ) -> list[Any]:
+        """Verdicts on the answerable decisions `[lo, hi)`."""
+        verdicts: list[Any] = self._core.assemble(plan, decisions, lo, hi, answers, replay_id, snapshots)
+        return verdicts
