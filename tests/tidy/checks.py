@@ -109,6 +109,18 @@ def sleeping_tests(path: str, tree: ast.Module) -> list[str]:
     ]
 
 
+CLOCK_AND_FILE_CALLS = {"now", "utcnow", "today", "fromtimestamp", "open", "print", "input", "getenv"}
+
+
+def impure_calls(path: str, tree: ast.Module) -> list[str]:
+    """Calls that read a clock, a file or the process, which an import alone does not show."""
+    return [
+        f"{path}:{node.lineno}: {_called(node)}() in a pure package"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and _called(node) in CLOCK_AND_FILE_CALLS
+    ]
+
+
 _SUPPRESSION = re.compile(r"#\s*(?:noqa|type:\s*ignore|ruff:\s*noqa|pragma:\s*no cover)\b(?P<rest>.*)")
 _CODES = re.compile(r"^(?:\[[\w\-, ]+\]|:\s*[A-Z]+\d+(?:\s*,\s*[A-Z]+\d+)*)")
 

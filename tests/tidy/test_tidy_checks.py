@@ -41,6 +41,7 @@ FITTING_FUNCTION = "def f():\n" + '    """Doc."""\n' + "    x = 1\n" * 59
             "def test_a():\n    run()",
             "def test_a():\n    with pytest.raises(E):\n        run()",
         ),
+        (checks.impure_calls, "datetime.now(UTC)", "datetime(2020, 1, 1, tzinfo=UTC)"),
         (checks.sleeping_tests, "time.sleep(1)", "clock.advance(1)"),
     ],
 )

@@ -34,15 +34,29 @@ def _python(*folders: str) -> list[tuple[str, ast.Module]]:
     return [(name, ast.parse(_text(name))) for name in _named(".py") if name.startswith(folders)]
 
 
-def _none(findings: list[str]) -> None:
+def _check_found(findings: list[str]) -> None:
     if findings:
         pytest.fail("\n".join(findings), pytrace=False)
 
 
 def _check_none(findings: list[list[str]]) -> None:
-    _none([line for part in findings for line in part])
+    _check_found([line for part in findings for line in part])
 
 
+PURE = tuple(
+    f"ofs/{name}"
+    for name in (
+        "errors.py",
+        "units.py",
+        "ports.py",
+        "canonical/",
+        "contracts/",
+        "semantics/",
+        "planner/",
+        "parity/",
+        "engine/",
+    )
+)
 CODE = (".py", ".rs", ".mjs", ".sh", ".pyi")
 
 
@@ -54,6 +68,11 @@ def test_no_source_file_is_too_long() -> None:
 def test_no_function_is_too_long() -> None:
     """No function of the package, the topologies or the tests has more than 60 lines."""
     _check_none([checks.long_functions(*module) for module in _python("ofs/", "topologies/", "tests/")])
+
+
+def test_pure_packages_read_no_clock_and_no_file() -> None:
+    """No pure package calls what reads a clock, a file or the process."""
+    _check_none([checks.impure_calls(*module) for module in _python(*PURE)])
 
 
 def test_modules_are_named_for_what_they_hold() -> None:
@@ -110,7 +129,7 @@ def test_links_of_documents_lead_somewhere() -> None:
                 and fragment not in checks.headings(target.read_text("utf-8"))
             ):
                 dead.append(f"{name}: {path}#{fragment}: no such heading")
-    _none(dead)
+    _check_found(dead)
 
 
 def test_no_file_names_a_machine_or_a_registry() -> None:
@@ -120,4 +139,4 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
 
 def test_no_large_file_is_tracked() -> None:
     """No tracked file is larger than one megabyte."""
-    _none([f"{name}: over 1 MB" for name in _tracked() if (ROOT / name).stat().st_size > 1_000_000])
+    _check_found([f"{name}: over 1 MB" for name in _tracked() if (ROOT / name).stat().st_size > 1_000_000])
