@@ -1,0 +1,1 @@
+"""Adapters that write a run's outputs: a folder, Kafka topics, memory."""
