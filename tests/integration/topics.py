@@ -15,8 +15,14 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
 
 LIMIT_S = 30.0
 POLL_S = 0.1
@@ -79,6 +85,26 @@ class Topics:
         """The topic's id as the broker writes it."""
         described = self._admin.describe_topics(TopicCollection([topic]))[topic].result(LIMIT_S)
         return str(described.topic_id)
+
+    def configure(self, topic: str, **config: str) -> None:
+        """Set settings of the topic (names with _ for .) and wait until the broker reports them."""
+        wanted = {name.replace("_", "."): value for name, value in config.items()}
+        resource = ConfigResource(
+            ResourceType.TOPIC,
+            topic,
+            incremental_configs=[
+                ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+                for name, value in wanted.items()
+            ],
+        )
+        self._admin.incremental_alter_configs([resource])[resource].result(LIMIT_S)
+
+        def applied() -> bool:
+            asked = ConfigResource(ResourceType.TOPIC, topic)
+            found = self._admin.describe_configs([asked])[asked].result(LIMIT_S)
+            return all(found[name].value == value for name, value in wanted.items())
+
+        _await(applied, f"{topic} has {wanted}")
 
     def delete_before(self, topic: str, partition: int, offset: int) -> None:
         """Remove the records below the offset, as retention does."""
