@@ -130,12 +130,14 @@ impl<'a> Canonicalizer<'a> {
             b'{' => self.object(scanner, depth),
             b'[' => {
                 self.out.push(b'[');
-                let start = self.out.len();
+                let (start, outer) = (self.out.len(), self.members.len());
                 scanner.array(depth, |scanner| {
                     if self.out.len() > start {
                         self.out.push(b',');
                     }
-                    self.value(scanner, depth + 1)
+                    self.value(scanner, depth + 1)?;
+                    self.members.truncate(outer);
+                    Ok(())
                 })?;
                 self.out.push(b']');
                 Ok(())

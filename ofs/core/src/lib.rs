@@ -9,6 +9,7 @@ pub mod admit;
 pub mod canonical;
 pub mod decisions;
 pub mod digest;
+pub mod inspect;
 pub mod json;
 pub mod pins;
 pub mod record;
@@ -26,6 +27,9 @@ pub mod queries;
 pub mod snapshot;
 pub mod state;
 pub mod windows;
+
+#[cfg(feature = "python")]
+pub mod python;
 
 /// Name of the state encoding; a state of another format is refused.
 pub const ENGINE_FORMAT: &str = "ofs-state/v1";

@@ -1,1 +1,217 @@
 use super::*;
+
+const PINS: &str = concat!(
+    r#""manifest_fingerprint":"00000000000000000000000000000000000000000000000000000000000000ff","#,
+    r#""parameter_hash":"1111111111111111111111111111111111111111111111111111111111111111","#,
+    r#""scenario_id":"s1","run_id":"22222222222222222222222222222222""#
+);
+
+fn envelope(payload: &str) -> String {
+    format!(r#"{{"event_id":"e1","event_type":"t","ts_utc":"1970-01-01T00:00:01Z",{PINS},"payload":{payload}}}"#)
+}
+
+fn verdict(value: &[u8]) -> Result<(), Reject> {
+    let (paths, _) = PathSet::new(&["payload.a"]).unwrap();
+    admit(Some(value), &paths, &mut Event::default())
+}
+
+/// The fields of the paths under a payload.
+fn fields<'a>(value: &'a str, paths: &[&str]) -> Vec<Field<'a>> {
+    let (set, slots) = PathSet::new(paths).unwrap();
+    let mut event = Event::default();
+    admit(Some(value.as_bytes()), &set, &mut event).unwrap();
+    slots.iter().map(|&slot| event.fields[slot].clone()).collect()
+}
+
+#[test]
+fn admits_a_whole_envelope() {
+    let value = envelope(r#"{"a":"x"}"#);
+    let (set, slots) = PathSet::new(&["payload.a"]).unwrap();
+    let mut event = Event::default();
+    admit(Some(value.as_bytes()), &set, &mut event).unwrap();
+    assert_eq!((&*event.event_id, &*event.event_type, event.ts_us), ("e1", "t", 1_000_000));
+    assert_eq!(event.pins.scenario_id, "s1");
+    assert_eq!(event.fields[slots[0]], Field::String("x".into()));
+}
+
+#[test]
+fn names_the_first_reason_that_applies() {
+    let (paths, _) = PathSet::new(&[]).unwrap();
+    let good = envelope("{}");
+    assert_eq!(verdict(good.as_bytes()), Ok(()));
+    assert_eq!(admit(None, &paths, &mut Event::default()), Err(Reject::ValueNull));
+    let mut long = good.clone().into_bytes();
+    long.resize(TEXT_MAX, b' ');
+    assert_eq!(verdict(&long), Ok(()));
+    long.push(0xff);
+    assert_eq!(verdict(&long), Err(Reject::ValueTooLarge));
+    let replaced = |from: &str, to: &str| {
+        assert!(good.contains(from));
+        good.replace(from, to)
+    };
+    for (value, reason) in [
+        (String::new(), Reject::NotJson),
+        ("[1,]".into(), Reject::NotJson),
+        ("[1]".into(), Reject::NotObject),
+        ("\"x\"".into(), Reject::NotObject),
+        ("null".into(), Reject::NotObject),
+        (format!("{good}x"), Reject::NotJson),
+        (format!("\u{feff}{good}"), Reject::NotJson),
+        ("{}".into(), Reject::EventIdInvalid),
+        (replaced("\"e1\"", "\"\""), Reject::EventIdInvalid),
+        (replaced("\"e1\"", "1"), Reject::EventIdInvalid),
+        (replaced("\"e1\"", "null"), Reject::EventIdInvalid),
+        (replaced("e1", &"x".repeat(257)), Reject::EventIdInvalid),
+        (replaced("\"t\"", "true"), Reject::EventTypeInvalid),
+        (replaced("1970-01-01T00:00:01Z", "1970-01-01T00:00:60Z"), Reject::TsUtcInvalid),
+        (replaced("\"1970-01-01T00:00:01Z\"", "0"), Reject::TsUtcInvalid),
+        (replaced("\"scenario_id\"", "\"scenario\""), Reject::PinsInvalid),
+        (replaced("\"s1\"", "\"s1\",\"seed\":-1"), Reject::PinsInvalid),
+        (replaced(":{}", ":[]"), Reject::PayloadInvalid),
+        (replaced(":{}", ":null"), Reject::PayloadInvalid),
+        (replaced("\"payload\"", "\"payloads\""), Reject::PayloadInvalid),
+        (replaced(":{}", ":{},\"payload\":1"), Reject::PayloadInvalid),
+        (r#"{"event_id":1,"x":"\ud800"}"#.into(), Reject::NotJson),
+    ] {
+        assert_eq!(verdict(value.as_bytes()), Err(reason), "{value}");
+    }
+    assert_eq!(verdict(&[good.as_bytes(), b"\xff"].concat()), Err(Reject::NotUtf8));
+}
+
+#[test]
+fn accepts_the_longest_id_in_code_points() {
+    let value = envelope("{}").replace("e1", &"\u{1f600}".repeat(256));
+    assert_eq!(verdict(value.as_bytes()), Ok(()));
+    assert_eq!(
+        verdict(value.replace("\"t\"", &format!("\"{}\"", "\\n".repeat(257))).as_bytes()),
+        Err(Reject::EventTypeInvalid)
+    );
+}
+
+#[test]
+fn checks_members_that_nobody_reads() {
+    for (inside, reason) in [
+        (&b"\"\xff\""[..], Reject::NotUtf8),
+        (b"\"\xed\xa0\x80\"", Reject::NotUtf8),
+        (b"\"\\udc00\"", Reject::NotJson),
+        (b"\"\x01\"", Reject::NotJson),
+        (b"NaN", Reject::NotJson),
+        (b"01", Reject::NotJson),
+        (&[b'9'; 101], Reject::NotJson),
+        (b"[1,]", Reject::NotJson),
+        (b"{\"\\ud800\":1}", Reject::NotJson),
+    ] {
+        for payload in [&b"{\"skipped\":"[..], b"{\"skipped\":{\"deep\":", b"{\"a\":{\"b\":"] {
+            let closing = if payload.ends_with(b"{\"skipped\":") { &b"}"[..] } else { b"}}" };
+            let mut value = envelope("").into_bytes();
+            value.pop();
+            let value = [&value, payload, inside, closing, b"}"].concat();
+            assert_eq!(verdict(&value), Err(reason), "{}", String::from_utf8_lossy(&value));
+        }
+    }
+}
+
+#[test]
+fn counts_nesting_from_the_envelope() {
+    for (inner, admitted) in [(126, true), (127, false)] {
+        for name in ["a", "skipped"] {
+            let payload = format!("{{\"{name}\":{}{}}}", "[".repeat(inner), "]".repeat(inner));
+            assert_eq!(verdict(envelope(&payload).as_bytes()).is_ok(), admitted, "{name} {inner}");
+        }
+        let path = format!("payload{}", ".a".repeat(inner + 1));
+        let payload = "{\"a\":".repeat(inner + 1) + "1" + &"}".repeat(inner + 1);
+        let (set, _) = PathSet::new(&[&path]).unwrap();
+        let value = envelope(&payload);
+        assert_eq!(admit(Some(value.as_bytes()), &set, &mut Event::default()).is_ok(), admitted, "read {inner}");
+    }
+}
+
+#[test]
+fn reads_fields_by_path() {
+    let value = envelope(r#"{"a":{"b":{"c":1.50},"d":null},"e":[1],"f":false,"\u0067":"\n"}"#);
+    let paths = [
+        "payload.a.b.c",
+        "payload.a.d",
+        "payload.a",
+        "payload.e",
+        "payload.f",
+        "payload.g",
+        "payload.e.x",
+        "payload.f.x",
+        "payload.none",
+        "payload.a.b.none",
+        "payload.a.b.c",
+    ];
+    let expected = [
+        Field::Number("1.50"),
+        Field::Null,
+        Field::Other,
+        Field::Other,
+        Field::Bool(false),
+        Field::String("\n".into()),
+        Field::Missing,
+        Field::Missing,
+        Field::Missing,
+        Field::Missing,
+        Field::Number("1.50"),
+    ];
+    assert_eq!(fields(&value, &paths), expected);
+}
+
+#[test]
+fn the_last_of_members_given_twice_counts_at_every_level() {
+    let paths = ["payload.a.b", "payload.a", "payload.c"];
+    for (payload, expected) in [
+        (r#"{"a":{"b":1},"a":{"b":2}}"#, [Field::Number("2"), Field::Other, Field::Missing]),
+        (r#"{"a":{"b":1},"a":{}}"#, [Field::Missing, Field::Other, Field::Missing]),
+        (r#"{"a":{"b":1},"a":7}"#, [Field::Missing, Field::Number("7"), Field::Missing]),
+        (r#"{"a":7,"a":{"b":1,"\u0062":null}}"#, [Field::Null, Field::Other, Field::Missing]),
+        (r#"{"a":{"b":1},"\u0061":[]}"#, [Field::Missing, Field::Other, Field::Missing]),
+        (r#"{"c":1,"c":{"a":1}}"#, [Field::Missing, Field::Missing, Field::Other]),
+        (r#"{"c":1,"a":{"b":1}},"payload":{"c":2}"#, [Field::Missing, Field::Missing, Field::Number("2")]),
+        (r#"7,"payload":{"c":2}"#, [Field::Missing, Field::Missing, Field::Number("2")]),
+    ] {
+        assert_eq!(fields(&envelope(payload), &paths), expected, "{payload}");
+    }
+    let twice = envelope(r#"{},"event_id":"later","\u0065vent_type":"u","seed":1,"seed":null"#);
+    let mut event = Event::default();
+    admit(Some(twice.as_bytes()), &PathSet::new(&[]).unwrap().0, &mut event).unwrap();
+    assert_eq!((&*event.event_id, &*event.event_type, event.pins.seed), ("later", "u", None));
+}
+
+#[test]
+fn an_event_used_again_keeps_nothing() {
+    let (set, slots) = PathSet::new(&["payload.a"]).unwrap();
+    let (first, second) = (envelope(r#"{"a":1}"#), envelope("{}"));
+    let mut event = Event::default();
+    admit(Some(first.as_bytes()), &set, &mut event).unwrap();
+    admit(Some(second.as_bytes()), &set, &mut event).unwrap();
+    assert_eq!(event.fields[slots[0]], Field::Missing);
+}
+
+#[test]
+fn shares_the_slot_of_equal_paths_and_refuses_others() {
+    let (set, slots) = PathSet::new(&["payload.a", "payload.a.b", "payload.a", "payload._x9"]).unwrap();
+    assert_eq!((slots, set.len(), set.is_empty()), (vec![0, 1, 0, 2], 3, false));
+    for path in [
+        "",
+        "payload",
+        "payload.",
+        "a",
+        "payload..a",
+        "payload.a.",
+        "payload.9",
+        "payload.a-b",
+        "payload.é",
+        "Payload.a",
+    ] {
+        assert!(PathSet::new(&[path]).is_none(), "{path}");
+    }
+}
+
+#[test]
+fn reasons_stand_in_their_order() {
+    assert!(Reject::ALL.is_sorted());
+    let names: Vec<&str> = Reject::ALL.iter().map(|reason| reason.as_str()).collect();
+    assert_eq!((names[0], names[3], names[9]), ("value_null", "not_json", "payload_invalid"));
+}

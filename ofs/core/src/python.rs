@@ -1,0 +1,58 @@
+//! What needs an interpreter: the module `ofs._core`. Nothing is decided here, only handed over.
+
+use std::fmt::Display;
+use std::ops::Range;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::PyBytes;
+
+use crate::admit::PathSet;
+
+pub mod columns;
+pub mod decisions;
+pub mod digest;
+
+/// A ValueError with this message.
+pub fn value_error(reason: impl Display) -> PyErr {
+    PyValueError::new_err(reason.to_string())
+}
+
+/// `[lo, hi)` if it lies within `len` items.
+pub fn checked_range(lo: usize, hi: usize, len: usize) -> PyResult<Range<usize>> {
+    if lo <= hi && hi <= len {
+        Ok(lo..hi)
+    } else {
+        Err(value_error(format_args!("[{lo}, {hi}) is no range of {len} decisions")))
+    }
+}
+
+#[pyfunction]
+fn canonical<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    let bytes = py.detach(|| crate::canonical::canonicalize(text));
+    match bytes {
+        Ok(bytes) => Ok(PyBytes::new(py, &bytes)),
+        Err(_) => Err(value_error("not one JSON value within the limits")),
+    }
+}
+
+#[pyfunction]
+fn inspect<'py>(py: Python<'py>, value: Option<PyBackedBytes>, paths: Vec<String>) -> PyResult<Bound<'py, PyBytes>> {
+    let names: Vec<&str> = paths.iter().map(String::as_str).collect();
+    let (set, slots) = PathSet::new(&names).ok_or_else(|| value_error("a path is payload.name(.name)*"))?;
+    let bytes = py.detach(|| crate::inspect::inspect(value.as_deref(), &set, &names, &slots));
+    Ok(PyBytes::new(py, &bytes))
+}
+
+#[pymodule]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("ENGINE_FORMAT", crate::ENGINE_FORMAT)?;
+    module.add_function(wrap_pyfunction!(canonical, module)?)?;
+    module.add_function(wrap_pyfunction!(inspect, module)?)?;
+    module.add_class::<digest::PyRangeDigest>()?;
+    module.add_class::<decisions::PyDecisions>()?;
+    module.add_class::<decisions::PyShape>()?;
+    module.add_class::<decisions::PyMembers>()?;
+    Ok(())
+}
