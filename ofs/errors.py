@@ -5,6 +5,7 @@
     │   ├── DefinitionError        2   a feature definition, with file, line and field
     │   ├── RegistryError          2   the registry folder or its lock.json
     │   └── RequestConflictError   2   the output already belongs to another request
+    ├── NotCheckableError          3   what was asked for cannot be established
     ├── SourceError                4   a log or decision source cannot be reached or read
     │   ├── TopicMissingError      4
     │   └── ArchiveError           4   a damaged or incomplete archive
@@ -25,6 +26,7 @@ __all__ = [
     "DefinitionError",
     "ExitCode",
     "InvariantViolation",
+    "NotCheckableError",
     "OfsError",
     "RegistryError",
     "RequestConflictError",
@@ -97,6 +99,13 @@ class RequestConflictError(UsageError):
     """Cause: the output folder holds the outputs of another request. Operator action: choose another folder."""
 
     code = "REQUEST_CONFLICT"
+
+
+class NotCheckableError(OfsError):
+    """Cause: a snapshot that was asked for cannot be established. Operator action: see the reason in the message."""
+
+    exit_code = ExitCode.INCOMPLETE
+    code = "NOT_CHECKABLE"
 
 
 class SourceError(OfsError):

@@ -218,7 +218,7 @@ class PartitionCertificate(Contract):
     log_id: NonEmpty
     topic_id: NonEmpty | None
     start: Offset
-    start_from: Literal["origin", "bound", "checkpoint", "basis"]
+    start_from: Literal["origin", "bound", "checkpoint"]
     end: Offset
     low: Offset
     log_end: Offset

@@ -59,10 +59,7 @@ def parity_result(
     ordered = sorted(reasons, key=lambda detail: _REASON_ORDER[detail.reason])
     names = list(dict.fromkeys(detail.reason for detail in ordered))
     offline_hash = None if rebuilt is None else rebuilt.hash
-    if names:
-        result = Result.UNCHECKABLE
-    else:
-        result = Result.MATCH if offline_hash == decision.online_hash else Result.MISMATCH
+    result = Result.UNCHECKABLE if names else _compared(offline_hash, decision.online_hash)
     online = _online_features(decision, line)
     evidence = ParityEvidence(
         feature_groups=_groups(decision, digests),
@@ -84,6 +81,10 @@ def parity_result(
         replay_id=replay_id,
         evidence=evidence,
     )
+
+
+def _compared(offline_hash: str | None, online_hash: str | None) -> Result:
+    return Result.MATCH if offline_hash == online_hash else Result.MISMATCH
 
 
 def _online_features(decision: Decision, line: bytes) -> Any:

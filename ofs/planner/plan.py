@@ -105,7 +105,7 @@ def _blocked(
 ) -> dict[int, tuple[ReasonDetail, ...]]:
     """The decisions of a shape that cannot be answered.
 
-    Every condition is monotone in the cut, the as-of and the time of decision; so where the worst of each passes, all do.
+    Every condition is monotone in cut, as-of and time of decision: where the worst of each passes, all do.
     """
     worst = _demand(
         shape, shape.as_of_us_min, shape.decided_us_max, [n for row in shape.cuts_max for n in row]

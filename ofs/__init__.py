@@ -1,0 +1,23 @@
+"""Offline Feature Shadow: recompute what an online feature plane knew at a decision, by replay, byte for byte.
+
+`replay` and `snapshot` are the whole of the Python API; they are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ofs.version import VERSION as __version__
+
+if TYPE_CHECKING:
+    from ofs.api import replay, snapshot
+
+__all__ = ["__version__", "replay", "snapshot"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("replay", "snapshot"):
+        from ofs import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'ofs' has no attribute {name!r}")

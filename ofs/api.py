@@ -1,0 +1,260 @@
+"""The Python API: `ofs.replay` and `ofs.snapshot`, for notebooks and for the command line alike."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from ofs.canonical import jcs
+from ofs.contracts import ParityResult, Result, SnapshotOutput
+from ofs.errors import NotCheckableError, UsageError
+from ofs.features import Registry
+from ofs.planner.basis import BasisRequest, offset_basis, time_basis
+from ofs.ports import DecisionSource, EventLog, OutputSink
+from ofs.runtime.endpoints import open_decisions, open_events, open_sink
+from ofs.runtime.replay import ReplayOptions
+from ofs.runtime.report import Progress, ReplayReport
+from ofs.sinks.discard import DiscardSink
+from ofs.sinks.memory import MemorySink
+from ofs.sources.decisions import MemoryDecisionSource
+from ofs.units import parse_duration_us, parse_timestamp_us
+from topologies.bounded_replay import BoundedReplay
+
+__all__ = ["replay", "snapshot"]
+
+_ASKED: Final = "snapshot"
+
+
+def _ignore(_progress: Progress) -> None:
+    """Progress that nobody watches."""
+
+
+def replay(
+    *,
+    events: str | EventLog,
+    decisions: str | DecisionSource,
+    features: str | Path | Registry,
+    out: str | Path | None = None,
+    sink: str | OutputSink | None = None,
+    archive: str | Path | None = None,
+    create_topics: bool = False,
+    snapshots: str = "all",
+    workers: int = 1,
+    batch_size: int = 8_192,
+    max_clock_skew: str = "5m",
+    read_rate: int | None = None,
+    engine: str = "auto",
+    state: str | Path | None = None,
+    basis: Mapping[str, Mapping[str, list[int]]] | None = None,
+    basis_time: tuple[str, str] | None = None,
+    streams: Sequence[str] = (),
+    progress: Callable[[Progress], None] = _ignore,
+) -> ReplayReport:
+    """Replay the log for a batch of decisions and say MATCH, MISMATCH or UNCHECKABLE for each.
+
+    `events`: `archive:DIR`, `kafka://HOST:PORT` (with `archive` beside it: one logical stream) or an EventLog.
+    `decisions`: a file (plain, gzip, `-`), `kafka://HOST:PORT/TOPIC[?PARTITION=START-END]` or a DecisionSource.
+    `out` or `sink`: a folder, or `kafka://HOST:PORT`; neither: the outputs are not kept, only the report.
+    `snapshots`: all, mismatch or none. `read_rate`: records a second. `state`: a folder for RocksDB state.
+    `basis`: `{stream: {"0": [start, end]}}`; or `basis_time`: log time `[from, to)` of `streams`.
+    Raises UsageError, DefinitionError, SourceError, SinkError, StateError.
+    """
+    options = ReplayOptions(
+        snapshots=_snapshot_output(snapshots),
+        workers=_positive("workers", workers),
+        batch_size=_positive("batch_size", batch_size),
+        max_skew_us=_duration("max_clock_skew", max_clock_skew),
+    )
+    request = _basis(basis, basis_time, tuple(streams))
+    registry = features if isinstance(features, Registry) else Registry.load(features)
+    return BoundedReplay(
+        log=_events(events, archive, read_rate),
+        decisions=open_decisions(decisions) if isinstance(decisions, str) else decisions,
+        registry=registry,
+        sink=_sink(out, sink, create_topics=create_topics),
+        options=options,
+        engine=engine,
+        state=None if state is None else Path(state),
+        basis=request,
+        progress=progress,
+    ).run()
+
+
+def snapshot(
+    *,
+    events: str | EventLog,
+    features: str | Path | Registry,
+    archive: str | Path | None = None,
+    decision: Mapping[str, Any] | bytes | None = None,
+    stream: str | None = None,
+    keys: Sequence[str] = (),
+    groups: Sequence[str] = (),
+    pins: Mapping[str, Any] | None = None,
+    as_of: str | None = None,
+    basis: str = "event_time",
+    cut: Mapping[str, int] | None = None,
+    at_time: str | None = None,
+    max_clock_skew: str = "5m",
+    engine: str = "auto",
+) -> dict[str, Any]:
+    """One rebuilt snapshot (RebuiltFeatureSnapshot), for a decision or for what is asked.
+
+    Asked: `stream`, `keys` as `type:id`, `groups` as `name:version` or `name:latest`, `pins`, `as_of`, `basis`, and the
+    cut: `{"0": next_offset, …}`, or `at_time`, which the log resolves to offsets.
+    Raises UsageError, NotCheckableError with the reason where the snapshot cannot be established, SourceError.
+    """
+    registry = features if isinstance(features, Registry) else Registry.load(features)
+    log = _events(events, archive, None)
+    if decision is None:
+        decision = _asked(log, registry, stream, keys, groups, pins, as_of, basis, cut, at_time)
+        is_asked = True
+    else:
+        is_asked = False
+    line = decision if isinstance(decision, bytes) else json.dumps(decision).encode()
+    sink = MemorySink()
+    BoundedReplay(
+        log=log,
+        decisions=MemoryDecisionSource([line]),
+        registry=registry,
+        sink=sink,
+        options=ReplayOptions(max_skew_us=_duration("max_clock_skew", max_clock_skew)),
+        engine=engine,
+    ).run()
+    return _rebuilt(sink, is_asked=is_asked)
+
+
+def _rebuilt(sink: MemorySink, *, is_asked: bool) -> dict[str, Any]:
+    if not sink.parity:
+        raise UsageError(
+            "the decision is not a JSON object with a decision_id", hint="see docs/reference/contracts.md"
+        )
+    if not sink.snapshots:
+        parity = ParityResult.model_validate_json(sink.parity[0][1])
+        details = parity.evidence.reason_details or ()
+        said = "; ".join(jcs(detail.to_dict()).decode() for detail in details)
+        raise NotCheckableError(f"{Result.UNCHECKABLE}: {parity.reason}: {said}")
+    rebuilt: dict[str, Any] = json.loads(sink.snapshots[0][1])
+    if is_asked:
+        del rebuilt["provenance"]["decision_id"]
+    return rebuilt
+
+
+def _asked(
+    log: EventLog,
+    registry: Registry,
+    stream: str | None,
+    keys: Sequence[str],
+    groups: Sequence[str],
+    pins: Mapping[str, Any] | None,
+    as_of: str | None,
+    basis: str,
+    cut: Mapping[str, int] | None,
+    at_time: str | None,
+) -> dict[str, Any]:
+    """The question as a decision without a recorded hash."""
+    if stream is None or not keys or not groups or pins is None or (cut is None) == (at_time is None):
+        raise UsageError(
+            "a snapshot needs a stream, keys, groups, pins, and a cut or a time", hint="or give a decision"
+        )
+    offsets = dict(cut) if cut is not None else _cut_at(log, stream, str(at_time))
+    return {
+        "decision_id": _ASKED,
+        "context_pins": dict(pins),
+        "feature_keys": [_pair("key", text, "key_type", "key_id") for text in keys],
+        "feature_groups": [_group(registry, text) for text in groups],
+        "as_of_spec": {"as_of_basis": basis} | ({} if as_of is None else {"as_of_time_utc": as_of}),
+        "basis": [
+            {"stream": stream, "partition": _partition(partition), "next_offset": offset}
+            for partition, offset in offsets.items()
+        ],
+    }
+
+
+def _pair(what: str, text: str, first: str, second: str) -> dict[str, str]:
+    left, colon, right = text.partition(":")
+    if not (left and colon and right):
+        raise UsageError(f"{what} {text!r}: found no `:` between two names", hint="as in account_id:A1")
+    return {first: left, second: right}
+
+
+def _group(registry: Registry, text: str) -> dict[str, str]:
+    group = _pair("group", text, "name", "version")
+    if group["version"] == "latest":
+        latest = registry.latest(group["name"])
+        if latest is None:
+            raise UsageError(
+                f"group {text}: the registry has no such group", hint="see `ofs features show DIR`"
+            )
+        group["version"] = latest.version
+    locked = registry.get(group["name"], group["version"])
+    return group if locked is None else {**group, "digest": locked.digest}
+
+
+def _partition(text: str) -> int:
+    if not str(text).isdecimal():
+        raise UsageError(f"cut: found partition {text!r}", hint='write {"0": NEXT_OFFSET, "1": NEXT_OFFSET}')
+    return int(text)
+
+
+def _cut_at(log: EventLog, stream: str, time: str) -> dict[str, int]:
+    """The offsets that were in the log before a time, by the log's time index."""
+    time_us, info = parse_timestamp_us(time), log.describe(stream)
+    if time_us is None:
+        raise UsageError(f"found {time!r}", hint="a timestamp as 2013-01-01T00:00:00Z")
+    if info is None:
+        raise UsageError(f"stream {stream}: the log does not know it", hint="check the stream's name")
+    found = {part.partition: log.offset_at(stream, part.partition, time_us) for part in info.partitions}
+    ends = {part.partition: part.end for part in info.partitions}
+    return {str(number): ends[number] if offset is None else offset for number, offset in found.items()}
+
+
+def _events(events: str | EventLog, archive: str | Path | None, read_rate: int | None) -> EventLog:
+    if not isinstance(events, str):
+        return events
+    rate = None if read_rate is None else _positive("read_rate", read_rate)
+    return open_events(events, archive=None if archive is None else str(archive), read_rate=rate)
+
+
+def _sink(out: str | Path | None, sink: str | OutputSink | None, *, create_topics: bool) -> OutputSink:
+    if sink is not None and not isinstance(sink, str):
+        return sink
+    if out is None and sink is None:
+        return DiscardSink()
+    return open_sink(None if out is None else str(out), sink, create_topics=create_topics)
+
+
+def _basis(
+    basis: Mapping[str, Mapping[str, list[int]]] | None,
+    basis_time: tuple[str, str] | None,
+    streams: tuple[str, ...],
+) -> BasisRequest | None:
+    if basis is not None and basis_time is not None:
+        raise UsageError("a basis is given in offsets or in time, not both", hint="leave one out")
+    if basis is not None:
+        return offset_basis(basis)
+    if basis_time is None:
+        return None
+    if not streams:
+        raise UsageError("a basis in time names no stream", hint="say which streams it is for")
+    return time_basis(streams, *basis_time)
+
+
+def _snapshot_output(text: str) -> SnapshotOutput:
+    if text not in list(SnapshotOutput):
+        raise UsageError(f"snapshots: found {text!r}", hint="one of all, mismatch, none")
+    return SnapshotOutput(text)
+
+
+def _positive(name: str, value: int) -> int:
+    if value < 1:
+        raise UsageError(f"{name}: found {value}", hint="at least 1")
+    return value
+
+
+def _duration(name: str, text: str) -> int:
+    try:
+        return parse_duration_us(text)
+    except ValueError as error:
+        raise UsageError(f"{name}: {error}") from error

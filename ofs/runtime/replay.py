@@ -1,0 +1,412 @@
+"""The run loop of a bounded replay: read the batch, plan, fold every partition, assemble, write, certify."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections import defaultdict
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ofs.canonical import HASH_RULES, sha256_hex
+from ofs.contracts import (
+    CutCertificate,
+    Reason,
+    ReasonDetail,
+    ReplayBasis,
+    ReplayRequest,
+    RunRecord,
+    SnapshotOutput,
+    TimeMapping,
+)
+from ofs.contracts.identity import BasisRange
+from ofs.engine.port import Engine, Verdict
+from ofs.features import Registry, definition_bytes
+from ofs.planner.log_facts import LogFacts
+from ofs.planner.plan import ReplayPlan, make_plan
+from ofs.planner.request import replay_id as identify
+from ofs.planner.request import replay_request
+from ofs.ports import DecisionSource, EventLog, OutputSink, StreamInfo
+from ofs.runtime.batch import Batch, chunks, read_batch
+from ofs.runtime.certificate import certificate
+from ofs.runtime.clock import Clock
+from ofs.runtime.outcome import OutcomeWriter
+from ofs.runtime.report import Progress, ProgressCallback, ReplayReport
+from ofs.runtime.task import PartitionTask, StoreFactory, TaskContext
+from ofs.units import format_timestamp_us
+from ofs.version import VERSION
+
+Reasons = dict[int, tuple[ReasonDetail, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayOptions:
+    """How a run is executed. Only `snapshots` and `max_skew_us` change bytes of its outputs.
+
+    `batch_size`: records a read, and decisions a chunk. `end_wait_us`: how long a cut beyond the log's end is waited
+    for (the last stable offset of a live topic can lag behind).
+    """
+
+    snapshots: SnapshotOutput = SnapshotOutput.ALL
+    workers: int = 1
+    batch_size: int = 8_192
+    max_skew_us: int = 300_000_000
+    end_wait_us: int = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayInput:
+    """What a run works on. `basis` and `time_mapping`: where the log was restricted to a replay basis."""
+
+    log: EventLog
+    decisions: DecisionSource
+    registry: Registry
+    basis: ReplayBasis | None = None
+    time_mapping: tuple[TimeMapping, ...] | None = None
+
+
+def run_replay(
+    engine: Engine,
+    given: ReplayInput,
+    sink: OutputSink,
+    options: ReplayOptions,
+    *,
+    clock: Clock,
+    open_store: StoreFactory,
+    progress: ProgressCallback,
+    notices: tuple[str, ...] = (),
+) -> ReplayReport:
+    """Run a bounded replay to its end.
+
+    Effects: writes the sink, and the stores that `open_store` gives. Raises SourceError, SinkError, StateError and
+    RequestConflictError; the sink is then aborted and nothing of the run is visible.
+    """
+    started_us = clock.now_us()
+    batch = read_batch(engine, given.decisions, progress)
+    facts = _facts(given.log, batch, options, clock)
+    plan = make_plan(batch.decisions, batch.irregular, given.registry, facts, max_skew_us=options.max_skew_us)
+    request = replay_request(
+        plan,
+        facts,
+        decisions_digest=batch.digest,
+        hash_rules=list(HASH_RULES),
+        max_skew_us=options.max_skew_us,
+        snapshots=options.snapshots,
+        basis=given.basis,
+    )
+    run = _Run(engine, given, options, batch, plan, facts, identify(request), request)
+    if not sink.begin(run.replay_id):
+        return run.report_verified(notices)
+    try:
+        return run.execute(sink, open_store, clock, started_us, progress, notices)
+    except BaseException:
+        sink.abort()
+        raise
+
+
+class _Run:
+    """One execution of a plan."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        given: ReplayInput,
+        options: ReplayOptions,
+        batch: Batch,
+        plan: ReplayPlan,
+        facts: LogFacts,
+        replay_id: str,
+        request: ReplayRequest,
+    ) -> None:
+        self.replay_id: Final = replay_id
+        self._engine: Final = engine
+        self._given: Final = given
+        self._options: Final = options
+        self._batch: Final = batch
+        self._plan: Final = plan
+        self._facts: Final = facts
+        self._request: Final = request
+        self._reasons: Final[Reasons] = dict(plan.reasons)
+
+    def execute(
+        self,
+        sink: OutputSink,
+        open_store: StoreFactory,
+        clock: Clock,
+        started_us: int,
+        progress: ProgressCallback,
+        notices: tuple[str, ...],
+    ) -> ReplayReport:
+        writer = OutcomeWriter(sink, self._batch, self._plan, self.replay_id, self._options.snapshots)
+        with ExitStack() as stack:
+            tasks = self._tasks(stack, open_store)
+            workers = stack.enter_context(ThreadPoolExecutor(self._options.workers, "ofs-task"))
+            self._bind()
+            total = len(self._batch.decisions)
+            for lo, hi in chunks(total, self._options.batch_size):
+                verdicts = self._answer_chunk(tasks, workers, lo, hi)
+                writer.write_chunk(lo, hi, verdicts, self._reasons)
+                progress(Progress("replaying", hi, total))
+            list(workers.map(PartitionTask.finish, tasks))
+            proof = self._certificate(tasks)
+            records_read = sum(task.records_read for task in tasks)
+        writer.write_dead_letters()
+        run = self._run_record(writer, proof, records_read, started_us, clock.now_us())
+        sink.commit(run.to_dict(), proof.to_dict())
+        return _report(run, proof, writer, notices)
+
+    def report_verified(self, notices: tuple[str, ...]) -> ReplayReport:
+        """The report of a run whose outputs are finished already."""
+        return ReplayReport(
+            replay_id=self.replay_id,
+            decisions=len(self._batch.decisions),
+            duplicates=self._batch.decisions.duplicates,
+            dead_letters=len(self._batch.dead_letters),
+            results={},
+            reasons={},
+            mismatch_fields={},
+            records_read=0,
+            seconds=0.0,
+            parity_digest="",
+            certificate=None,
+            certificate_digest="",
+            engine=self._engine.name,
+            notices=notices,
+            run=None,
+            verified_only=True,
+        )
+
+    def _tasks(self, stack: ExitStack, open_store: StoreFactory) -> list[PartitionTask]:
+        context = TaskContext(
+            engine=self._engine,
+            compiled=self._engine.compile(
+                [definition_bytes(locked.group) for locked in self._plan.locked],
+                [locked.digest for locked in self._plan.locked],
+            ),
+            scopes=self._batch.decisions.pins(),
+            log=self._given.log,
+            batch_size=self._options.batch_size,
+            max_skew_us=self._options.max_skew_us,
+        )
+        self._compiled = context.compiled
+        tasks = []
+        for partition in self._plan.partitions:
+            task = PartitionTask(context, partition, open_store)
+            stack.callback(task.close)
+            tasks.append(task)
+        return tasks
+
+    def _bind(self) -> None:
+        decisions = self._batch.decisions
+        for shape, groups in self._plan.shape_groups.items():
+            decisions.bind(shape, groups)
+        decisions.exclude(sorted(self._reasons))
+
+    def _answer_chunk(
+        self, tasks: list[PartitionTask], workers: ThreadPoolExecutor, lo: int, hi: int
+    ) -> list[Verdict]:
+        decisions = self._batch.decisions
+
+        def advance(task: PartitionTask) -> list[Any]:
+            return task.advance(decisions, lo, hi)
+
+        answers = _flat(workers.map(advance, tasks))
+        is_changed = self._resolve_watermarks(tasks, lo, hi)
+        is_changed = self._exclude_lost(tasks, lo, hi) or is_changed
+        if is_changed:
+            answers = _flat(workers.map(advance, tasks))
+        return self._engine.assemble(
+            self._compiled, decisions, lo, hi, answers, self.replay_id, self._options.snapshots.value
+        )
+
+    def _resolve_watermarks(self, tasks: list[PartitionTask], lo: int, hi: int) -> bool:
+        """Derive the as-of of the chunk's watermark decisions; True where there are any."""
+        maxima: dict[int, list[int | None]] = defaultdict(list)
+        for task in tasks:
+            for index, time_us in task.watermarks(self._batch.decisions, lo, hi):
+                maxima[index].append(time_us)
+        given = self._given_as_of() if maxima else {}
+        for index, times in sorted(maxima.items()):
+            derived_us = min((time for time in times if time is not None), default=None)
+            problem = _watermark_problem(derived_us, given.get(index))
+            if problem is not None:
+                self._give_up(index, ReasonDetail(reason=Reason.AS_OF_INVALID, detail=problem))
+            elif derived_us is not None:
+                self._batch.decisions.set_as_of(index, derived_us)
+        return bool(maxima)
+
+    def _given_as_of(self) -> dict[int, int]:
+        """The times that watermark decisions name themselves."""
+        decisions = self._batch.decisions
+        named: dict[int, int] = {}
+        for number, shape in enumerate(decisions.shapes()):
+            if shape.as_of_basis == "watermark":
+                members = decisions.members(number)
+                rows = zip(members.indexes, members.as_of_us, strict=True)
+                named.update({index: time for index, time in rows if time is not None})
+        return named
+
+    def _exclude_lost(self, tasks: list[PartitionTask], lo: int, hi: int) -> bool:
+        """Give up the decisions whose start bound is void and whose history is gone; True where there are any."""
+        is_changed = False
+        for task in tasks:
+            if task.lost_from is not None:
+                for index in self._beyond(task, task.lost_from, lo, hi):
+                    self._give_up(index, _lost(task))
+                    is_changed = True
+        return is_changed
+
+    def _beyond(self, task: PartitionTask, void_from: int, lo: int, hi: int) -> list[int]:
+        """The answerable decisions of `[lo, hi)` with a cut above the offset in the task's partition."""
+        decisions, found = self._batch.decisions, []
+        place = (task.plan.stream, task.plan.partition)
+        for number, shape in enumerate(decisions.shapes()):
+            places = [(stream, partition) for stream, ids in shape.streams for partition in range(len(ids))]
+            if place in places:
+                column = places.index(place)
+                members = decisions.members(number)
+                rows = zip(members.indexes, members.cuts, strict=True)
+                found += [index for index, cuts in rows if lo <= index < hi and cuts[column] > void_from]
+        return [index for index in found if index not in self._reasons]
+
+    def _give_up(self, index: int, detail: ReasonDetail) -> None:
+        self._reasons[index] = (detail,)
+        self._batch.decisions.exclude([index])
+
+    def _certificate(self, tasks: list[PartitionTask]) -> CutCertificate:
+        unproven = [
+            name
+            for name, info in sorted(self._facts.streams.items())
+            if info is not None and not self._names_topic_id(name)
+        ]
+        return certificate(
+            [task.certificate() for task in tasks],
+            replay_id=self.replay_id,
+            max_skew_us=self._options.max_skew_us,
+            time_mapping=self._given.time_mapping,
+            topic_ids_unproven=tuple(unproven),
+        )
+
+    def _names_topic_id(self, stream: str) -> bool:
+        shapes = [dict(shape.streams) for shape in self._batch.decisions.shapes()]
+        return all(None not in ids for streams in shapes for name, ids in streams.items() if name == stream)
+
+    def _run_record(
+        self,
+        writer: OutcomeWriter,
+        proof: CutCertificate,
+        records_read: int,
+        started_us: int,
+        finished_us: int,
+    ) -> RunRecord:
+        return RunRecord(
+            schema_version="ofs.run/v0",
+            replay_id=self.replay_id,
+            request=self._request.to_dict(),
+            engine=self._engine.name,
+            engine_version=VERSION,
+            started_at_utc=format_timestamp_us(started_us),
+            finished_at_utc=format_timestamp_us(finished_us),
+            decisions=len(self._batch.decisions),
+            duplicate_decisions=self._batch.decisions.duplicates,
+            dead_letters=len(self._batch.dead_letters),
+            results=dict(sorted(writer.tally.results.items())),
+            reasons=dict(sorted(writer.tally.reasons.items())),
+            certificate_digest=sha256_hex(proof.to_bytes()),
+            outputs={name: output.to_dict() for name, output in writer.outputs.items()},
+            figures={
+                "records_read": records_read,
+                "elapsed_us": finished_us - started_us,
+                "workers": self._options.workers,
+                "batch_size": self._options.batch_size,
+                "peak_memory_bytes": peak_memory_bytes(),
+            },
+        )
+
+
+def peak_memory_bytes() -> int:
+    """The largest resident size of this process so far."""
+    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return largest if sys.platform == "darwin" else largest * 1_024
+
+
+def _report(
+    run: RunRecord, proof: CutCertificate, writer: OutcomeWriter, notices: tuple[str, ...]
+) -> ReplayReport:
+    return ReplayReport(
+        replay_id=run.replay_id,
+        decisions=run.decisions,
+        duplicates=run.duplicate_decisions,
+        dead_letters=run.dead_letters,
+        results=run.results,
+        reasons=run.reasons,
+        mismatch_fields=dict(sorted(writer.tally.mismatch_fields.items())),
+        records_read=run.figures["records_read"],
+        seconds=run.figures["elapsed_us"] / 1e6,
+        parity_digest=writer.outputs["parity.jsonl"].sha256.hexdigest(),
+        certificate=proof,
+        certificate_digest=run.certificate_digest,
+        engine=run.engine,
+        notices=notices,
+        run=run,
+    )
+
+
+def _facts(log: EventLog, batch: Batch, options: ReplayOptions, clock: Clock) -> LogFacts:
+    """Describe the streams of the batch, waiting a while for cuts that the log has not reached yet."""
+    wanted = _cuts_max(batch)
+    streams = {stream: log.describe(stream) for stream in sorted({stream for stream, _ in wanted})}
+    deadline_us = clock.now_us() + options.end_wait_us
+    while _is_behind(streams, wanted) and clock.now_us() < deadline_us:
+        clock.sleep_us(100_000)
+        streams = {stream: log.describe(stream) for stream in streams}
+    return LogFacts(streams, log.offset_at)
+
+
+def _cuts_max(batch: Batch) -> dict[tuple[str, int], int]:
+    """The largest next offset of each partition that any decision names."""
+    wanted: dict[tuple[str, int], int] = {}
+    for shape in batch.decisions.shapes():
+        for (stream, _), row in zip(shape.streams, shape.cuts_max, strict=True):
+            for partition, offset in enumerate(row):
+                wanted[stream, partition] = max(offset, wanted.get((stream, partition), 0))
+    for decision in batch.irregular.values():
+        for place, offset in (decision.cut or {}).items():
+            wanted.setdefault(place, offset)
+    return wanted
+
+
+def _is_behind(streams: dict[str, StreamInfo | None], wanted: dict[tuple[str, int], int]) -> bool:
+    """Whether a live topic's last stable offset is below a cut."""
+    for (stream, partition), offset in wanted.items():
+        info = streams[stream]
+        if info is not None and partition < len(info.partitions):
+            part = info.partitions[partition]
+            if part.broker is not None and not info.compacted and part.end < offset:
+                return True
+    return False
+
+
+def _watermark_problem(derived_us: int | None, given_us: int | None) -> str | None:
+    if derived_us is None:
+        return "no partition has an event of these pins inside the cut"
+    if given_us is not None and given_us != derived_us:
+        return f"the watermark is {format_timestamp_us(derived_us)}, the decision says {format_timestamp_us(given_us)}"
+    return None
+
+
+def _lost(task: PartitionTask) -> ReasonDetail:
+    plan = task.plan
+    return ReasonDetail(
+        reason=Reason.HISTORY_TRUNCATED,
+        detail=f"offset {task.lost_from} was logged earlier than it happened by more than the clock skew allows,"
+        " so older offsets may count",
+        missing=(BasisRange(stream=plan.stream, partition=plan.partition, start=0, end=plan.info.low),),
+    )
+
+
+def _flat(lists: Iterable[list[Any]]) -> list[Any]:
+    return [item for items in lists for item in items]

@@ -1,0 +1,200 @@
+"""One task a partition: reads its log in offset order, folds it, and answers every cut on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Protocol
+
+from ofs.engine.port import DecisionSet, Engine, Fold
+from ofs.errors import invariant
+from ofs.planner.plan import PartitionPlan
+from ofs.ports import EventLog, RecordBatch, StateStore
+from ofs.units import INT64_MAX, OffsetRange
+
+_ANY_CUT: Final = INT64_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class TaskContext:
+    """What all tasks of a run share."""
+
+    engine: Engine
+    compiled: Any
+    scopes: list[bytes]
+    log: EventLog
+    batch_size: int
+    max_skew_us: int
+
+
+class StoreFactory(Protocol):
+    """Opens the state of one partition; None where the run keeps its state in memory only."""
+
+    def __call__(self, stream: str, partition: int, start_from: str) -> StateStore | None: ...
+
+
+@dataclass(slots=True)
+class _Reader:
+    """The partition's records from `start` to `end`, batch by batch, with what of a batch is not yet applied."""
+
+    batches: Iterator[RecordBatch]
+    pending: RecordBatch | None = None
+    position: int = 0
+    is_done: bool = field(default=False)
+
+    def current(self) -> RecordBatch | None:
+        """The batch that holds the next record; None at the end."""
+        while not self.is_done and (self.pending is None or self.position >= len(self.pending)):
+            self.pending, self.position = next(self.batches, None), 0
+            self.is_done = self.pending is None
+        return self.pending
+
+
+class FoldTask:
+    """Folds one partition from one start.
+
+    Effects: reads the log, writes the store: one atomic batch for each batch read.
+    """
+
+    def __init__(self, context: TaskContext, plan: PartitionPlan, store: StateStore | None) -> None:
+        self.plan: Final = plan
+        self._context: Final = context
+        self._store: Final = store
+        self._fold: Final[Fold] = context.engine.fold(
+            context.compiled, context.scopes, plan.stream, plan.partition, plan.start, context.max_skew_us
+        )
+        span = OffsetRange(plan.start, plan.end)
+        self._reader = _Reader(context.log.read(plan.stream, plan.partition, span, context.batch_size))
+        self.records_read = 0
+
+    def fold_to(self, target: int, queries: Any) -> None:
+        """Apply every record below `target` and answer `queries` with a cut up to there, also behind the frontier."""
+        while self._fold.frontier < target:
+            batch = self._reader.current()
+            if batch is None or batch.offsets[self._reader.position] >= target:
+                break
+            first = self._reader.position
+            self._reader.position = self._fold.apply(
+                batch.offsets,
+                batch.log_ts_us,
+                batch.ts_types,
+                batch.keys,
+                batch.values,
+                batch.headers,
+                first,
+                target,
+                queries,
+            )
+            self.records_read += self._reader.position - first
+            if self._store is not None:
+                self._store.write(self._fold.drain_state())
+        self._fold.advance(max(target, self._fold.frontier), queries)
+
+    def watermarks(self, decisions: DecisionSet, lo: int, hi: int) -> list[tuple[int, int | None]]:
+        """See `ofs/_core.pyi`, Fold.watermarks."""
+        return self._fold.watermarks(decisions, lo, hi)
+
+    def skew_violation(self) -> int | None:
+        """The first offset read that voids a start bound in time."""
+        return self._fold.skew_violation()
+
+    def certificate(self) -> bytes:
+        """The fold's counts over what was read."""
+        return self._fold.certificate()
+
+    def close(self) -> None:
+        """Release the state."""
+        if self._store is not None:
+            self._store.close()
+
+
+class PartitionTask:
+    """The task of one partition: the planned start, and the log's beginning where a record read voids the bound.
+
+    A start bound in time rests on the clock skew. A record at offset v that exceeds the skew voids it for every cut
+    above v: those are answered by a second fold from offset 0, or not at all where that is gone.
+    """
+
+    def __init__(self, context: TaskContext, plan: PartitionPlan, open_store: StoreFactory) -> None:
+        self._context: Final = context
+        self._open_store: Final = open_store
+        self._planned: Final = self._task(plan)
+        self._from_origin: FoldTask | None = None
+        self.plan: Final = plan
+
+    def _task(self, plan: PartitionPlan) -> FoldTask:
+        return FoldTask(self._context, plan, self._open_store(plan.stream, plan.partition, plan.start_from))
+
+    @property
+    def records_read(self) -> int:
+        """Records applied, those read twice counted twice."""
+        again = 0 if self._from_origin is None else self._from_origin.records_read
+        return self._planned.records_read + again
+
+    @property
+    def void_from(self) -> int | None:
+        """Cuts above this offset cannot rest on the planned start."""
+        return self._planned.skew_violation() if self.plan.start_from == "bound" else None
+
+    @property
+    def lost_from(self) -> int | None:
+        """Cuts above this offset cannot be answered at all: the bound is void and the beginning is gone."""
+        return self.void_from if self.plan.info.low > 0 else None
+
+    def advance(self, decisions: DecisionSet, lo: int, hi: int) -> list[Any]:
+        """Read up to the largest cut of the decisions `[lo, hi)` and answer them."""
+        target = decisions.cut_max(self.plan.stream, self.plan.partition, lo, hi)
+        if target < 0:
+            return []
+        queries = self._queries(decisions, lo, hi, 0, _ANY_CUT)
+        self._planned.fold_to(target, queries)
+        void_from = self.void_from
+        if void_from is None or void_from >= target:
+            return [queries]
+        return self._answer_beyond(decisions, lo, hi, target, void_from)
+
+    def answer(self, decisions: DecisionSet, lo: int, hi: int) -> list[Any]:
+        """Answer decisions whose cuts were reached before, such as those with a derived as-of."""
+        return self.advance(decisions, lo, hi)
+
+    def watermarks(self, decisions: DecisionSet, lo: int, hi: int) -> list[tuple[int, int | None]]:
+        """The largest event times inside the cuts; these decisions are planned from the log's beginning."""
+        return self._planned.watermarks(decisions, lo, hi)
+
+    def finish(self) -> None:
+        """Read what the certificate covers and no cut asked for."""
+        nothing = self._context.engine.decisions()
+        nothing.seal()
+        for task in self._tasks():
+            task.fold_to(self.plan.end, self._queries(nothing, 0, 0, 0, _ANY_CUT))
+
+    def certificate(self) -> tuple[PartitionPlan, bytes]:
+        """What was read, by the fold that reaches furthest back."""
+        task = self._tasks()[-1]
+        return task.plan, task.certificate()
+
+    def close(self) -> None:
+        """Release the state."""
+        for task in self._tasks():
+            task.close()
+
+    def _tasks(self) -> list[FoldTask]:
+        return [self._planned] if self._from_origin is None else [self._planned, self._from_origin]
+
+    def _queries(self, decisions: DecisionSet, lo: int, hi: int, cut_from: int, cut_to: int) -> Any:
+        return decisions.queries(self.plan.stream, self.plan.partition, lo, hi, cut_from, cut_to)
+
+    def _answer_beyond(
+        self, decisions: DecisionSet, lo: int, hi: int, target: int, void_from: int
+    ) -> list[Any]:
+        """Answer cuts up to the voiding offset from the planned start, those above it from the beginning."""
+        within = self._queries(decisions, lo, hi, 0, void_from + 1)
+        self._planned.fold_to(target, within)
+        if self.lost_from is not None:
+            return [within]
+        if self._from_origin is None:
+            self._from_origin = self._task(replace(self.plan, start=0, start_from="origin"))
+        beyond = self._queries(decisions, lo, hi, void_from + 1, _ANY_CUT)
+        self._from_origin.fold_to(target, beyond)
+        invariant(beyond.answered == len(beyond), "a query was left unanswered")
+        return [within, beyond]
