@@ -1,0 +1,394 @@
+"""What sources and sinks need of Kafka; the one module that knows confluent_kafka.
+
+Nothing here joins a group, commits an offset or writes to a topic that was not asked for by name. Every exception of
+the library leaves as the error class that the caller gave (SourceError or SinkError), one line, with address and topic.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from confluent_kafka import (
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
+
+from ofs.errors import OfsError
+from ofs.ports import RecordBatch
+from ofs.units import INT64_MAX, OffsetRange
+
+REQUEST_S: Final = 10.0
+STALL_S: Final = 30.0
+_UNREACHABLE_S: Final = 12.0
+_CONSUME_S: Final = 0.1
+_MS_US: Final = 1000
+_BASE: Final = {"log_level": 0, "socket.connection.setup.timeout.ms": 5000, "allow.auto.create.topics": False}
+_READER: Final = {
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "auto.offset.reset": "error",
+    "isolation.level": "read_committed",
+    "enable.partition.eof": True,
+    "check.crcs": True,
+    "fetch.queue.backoff.ms": 2,
+    "fetch.wait.max.ms": 20,
+}
+_WRITER: Final = {
+    "enable.idempotence": True,
+    "acks": "all",
+    "compression.type": "lz4",
+    "linger.ms": 20,
+    "message.timeout.ms": 30_000,
+    "message.max.bytes": 64 * 1024 * 1024,
+    "queue.buffering.max.messages": 200_000,
+}
+_UNREACHABLE: Final = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE})
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class TopicFacts:
+    """A topic as the cluster describes it."""
+
+    name: str
+    topic_id: str
+    partitions: int
+    log_append: bool
+    compacted: bool
+
+
+class KafkaCluster:
+    """Questions to one cluster, and readers and writers of it. `error`: the class that failures are raised as."""
+
+    def __init__(self, bootstrap: str, error: type[OfsError]) -> None:
+        self.bootstrap: Final = bootstrap
+        self.error: Final = error
+        self._admin: AdminClient | None = None
+
+    def topic(self, name: str) -> TopicFacts | None:
+        """What the cluster knows of the topic; None where it does not exist."""
+        identity = self.identity(name)
+        if identity is None:
+            return None
+        topic_id, partitions = identity
+        with self.mapped(f"topic {name}"):
+            resource = ConfigResource(ResourceType.TOPIC, name)
+            found = self._client().describe_configs([resource], request_timeout=REQUEST_S)
+            config = _result(found[resource])
+        return TopicFacts(
+            name=name,
+            topic_id=topic_id,
+            partitions=partitions,
+            log_append=config["message.timestamp.type"].value == "LogAppendTime",
+            compacted="compact" in (config["cleanup.policy"].value or ""),
+        )
+
+    def identity(self, name: str) -> tuple[str, int] | None:
+        """(topic id, partition count) now; None where the topic does not exist."""
+        with self.mapped(f"topic {name}"):
+            found = self._client().describe_topics(TopicCollection([name]), request_timeout=REQUEST_S)
+            try:
+                described = _result(found[name])
+            except KafkaException as error:
+                if _code(error) == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    return None
+                raise
+            return str(described.topic_id), len(described.partitions)
+
+    def bounds(self, name: str, partitions: Iterable[int]) -> dict[int, OffsetRange]:
+        """For each partition the low watermark and the last stable offset now."""
+        keys = [TopicPartition(name, partition) for partition in partitions]
+        earliest, latest = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]  # library's gap
+        low = self._list_offsets(name, dict.fromkeys(keys, earliest))
+        end = self._list_offsets(name, dict.fromkeys(keys, latest))
+        return {
+            partition: OffsetRange(low[partition], max(low[partition], end[partition])) for partition in low
+        }
+
+    def offset_at(self, name: str, partition: int, log_ts_us: int) -> int | None:
+        """The first offset at or after the time; None past the end. Log timestamps are milliseconds."""
+        time_ms = max(0, -(-log_ts_us // _MS_US))
+        key = TopicPartition(name, partition)
+        found = self._list_offsets(name, {key: OffsetSpec.for_timestamp(time_ms)})[partition]
+        return None if found < 0 else found
+
+    def create_topics(self, names: Sequence[str], *, partitions: int, config: Mapping[str, str]) -> None:
+        """Create the topics and wait until they are there; one that exists is left as it is."""
+        topics = [NewTopic(name, num_partitions=partitions, config=dict(config)) for name in names]
+        with self.mapped(f"creating topics {', '.join(names)}"):
+            for future in self._client().create_topics(topics, request_timeout=REQUEST_S).values():
+                try:
+                    _result(future)
+                except KafkaException as error:
+                    if _code(error) != KafkaError.TOPIC_ALREADY_EXISTS:
+                        raise
+        deadline = time.monotonic() + REQUEST_S
+        while any(self.identity(name) is None for name in names):
+            if time.monotonic() > deadline:
+                raise self.error(
+                    f"Kafka at {self.bootstrap}: topics {', '.join(names)} were created but do not appear"
+                )
+
+    def reader(self, *, small: bool = False) -> KafkaReader:
+        """A consumer of explicit offsets. `small`: for a record or two."""
+        return KafkaReader(self, small=small)
+
+    def writer(self) -> KafkaWriter:
+        """An idempotent producer."""
+        return KafkaWriter(self)
+
+    @contextmanager
+    def mapped(self, what: str) -> Iterator[None]:
+        """Exceptions of the library become the caller's error class."""
+        try:
+            yield
+        except (KafkaException, FutureTimeoutError, RuntimeError, ValueError) as error:
+            raise self.error(f"Kafka at {self.bootstrap}: {what}: {_reason(error)}") from error
+
+    def _client(self) -> AdminClient:
+        if self._admin is None:
+            self._admin = AdminClient({**_BASE, "bootstrap.servers": self.bootstrap})
+        return self._admin
+
+    def _list_offsets(self, name: str, wanted: dict[TopicPartition, OffsetSpec]) -> dict[int, int]:
+        if not wanted:
+            return {}
+        with self.mapped(f"offsets of topic {name}"):
+            found = self._client().list_offsets(
+                wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=REQUEST_S
+            )
+            return {key.partition: _result(future).offset for key, future in found.items()}
+
+
+class KafkaReader:
+    """A consumer that is assigned explicit offsets under a group id of its own, and commits nothing."""
+
+    def __init__(self, cluster: KafkaCluster, *, small: bool) -> None:
+        self._cluster = cluster
+        self._down: str | None = None
+        config: dict[str, Any] = {
+            **_BASE,
+            **_READER,
+            "bootstrap.servers": cluster.bootstrap,
+            "group.id": f"ofs-{uuid.uuid4()}",
+            "error_cb": self._on_error,
+        }
+        if small:
+            config |= {"fetch.message.max.bytes": 65_536, "queued.min.messages": 1}
+        with cluster.mapped("opening a consumer"):
+            self._consumer = Consumer(config)
+
+    def assign(self, topic: str, starts: Mapping[int, int]) -> None:
+        """Read these partitions from these offsets on."""
+        with self._cluster.mapped(f"topic {topic}"):
+            self._consumer.assign([TopicPartition(topic, p, offset) for p, offset in starts.items()])
+
+    def consume(self, wanted: int) -> tuple[list[Message], dict[int, int], list[KafkaError]]:
+        """(messages, partition to its end where one was reached, errors) after at most a tenth of a second."""
+        with self._cluster.mapped("reading"):
+            received = self._consumer.consume(wanted, _CONSUME_S)
+        if all(message.error() is None for message in received):
+            return received, {}, []
+        good, ends, errors = [], {}, []
+        for message in received:
+            error = message.error()
+            if error is None:
+                good.append(message)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                ends[message.partition() or 0] = message.offset() or 0
+            else:
+                errors.append(error)
+        return good, ends, errors
+
+    def position(self, topic: str, partition: int) -> int:
+        """The next offset to read, past control records and aborted ones; negative before the first fetch."""
+        with self._cluster.mapped(f"topic {topic}"):
+            return self._consumer.position([TopicPartition(topic, partition)])[0].offset
+
+    def check_alive(self, idle_s: float, where: str) -> None:
+        """Raises where nothing has come for too long: sooner when the cluster cannot be reached."""
+        if self._down is not None and idle_s > _UNREACHABLE_S:
+            raise self._cluster.error(f"Kafka at {self._cluster.bootstrap}: {where}: {self._down}")
+        if idle_s > STALL_S:
+            raise self._cluster.error(
+                f"Kafka at {self._cluster.bootstrap}: {where}: no progress for {idle_s:.0f} s",
+                hint="a transaction left open, or offsets beyond the end",
+            )
+
+    def progressed(self) -> None:
+        """The cluster answers."""
+        self._down = None
+
+    def close(self) -> None:
+        """Leave; calling it again does nothing."""
+        with self._cluster.mapped("closing a consumer"):
+            self._consumer.close()
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.code() in _UNREACHABLE:
+            self._down = error.str()
+
+
+class KafkaWriter:
+    """An idempotent producer that remembers the first delivery failure."""
+
+    def __init__(self, cluster: KafkaCluster) -> None:
+        self._cluster = cluster
+        self._failure: str | None = None
+        with cluster.mapped("opening a producer"):
+            self._producer = Producer({**_BASE, **_WRITER, "bootstrap.servers": cluster.bootstrap})
+
+    def write(self, topic: str, records: Iterable[tuple[bytes, bytes]]) -> None:
+        """Queue (key, value) records. Raises where an earlier one could not be delivered."""
+        with self._cluster.mapped(f"writing to topic {topic}"):
+            for key, value in records:
+                while True:
+                    try:
+                        self._producer.produce(topic, value, key, on_delivery=self._delivered)
+                        break
+                    except BufferError:
+                        self._producer.poll(_CONSUME_S)
+                        self._raise_failure()
+            self._producer.poll(0)
+        self._raise_failure()
+
+    def flush(self) -> None:
+        """Wait until all queued records are acknowledged. Raises where one is not."""
+        with self._cluster.mapped("flushing"):
+            left = self._producer.flush(STALL_S + REQUEST_S)
+        self._raise_failure()
+        if left:
+            raise self._cluster.error(
+                f"Kafka at {self._cluster.bootstrap}: {left} records were not acknowledged"
+            )
+
+    def discard(self) -> None:
+        """Drop what is queued. What the cluster has acknowledged stays."""
+        with self._cluster.mapped("discarding"):
+            self._producer.purge()
+            self._producer.poll(0)
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None and self._failure is None:
+            self._failure = f"topic {message.topic()}: {error.str()}"
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._cluster.error(f"Kafka at {self._cluster.bootstrap}: not delivered: {self._failure}")
+
+
+def to_batch(stream: str, partition: int, messages: Sequence[Message]) -> RecordBatch:
+    """Messages of one partition as columns; milliseconds become microseconds, a missing time is 0."""
+    times = [message.timestamp() for message in messages]
+    headers = [message.headers() for message in messages]
+    return RecordBatch(
+        stream=stream,
+        partition=partition,
+        offsets=[message.offset() or 0 for message in messages],
+        log_ts_us=[min(time_ms * _MS_US, INT64_MAX) if kind else 0 for kind, time_ms in times],
+        ts_types=[kind for kind, _ in times],
+        keys=[message.key() for message in messages],
+        values=[message.value() for message in messages],
+        headers=[_header_list(entry) for entry in headers] if any(headers) else None,
+    )
+
+
+def read_range(
+    cluster: KafkaCluster, topic: str, partition: int, span: OffsetRange, burst: Callable[[], int]
+) -> Iterator[list[Message]]:
+    """The delivered messages of `span` in offset order, at most `burst()` at a time.
+
+    Ends by the position, so that control records and aborted ones at the end do not hold it up. A span that is empty
+    asks nothing. Raises the cluster's error class: after 30 s without progress, 12 s where it cannot be reached, and at
+    once where an offset is no longer there.
+    """
+    if span.is_empty:
+        return
+    where = f"{topic}/{partition}"
+    position, reader = span.start, cluster.reader()
+    try:
+        reader.assign(topic, {partition: span.start})
+        progress_at = time.monotonic()
+        while position < span.end:
+            messages, ends, errors = reader.consume(min(burst(), span.end - position))
+            if any(error.code() == KafkaError._AUTO_OFFSET_RESET for error in errors):
+                raise cluster.error(
+                    f"Kafka at {cluster.bootstrap}: {where}: offset {position} is not there (any more)"
+                )
+            fatal = next(
+                (error for error in errors if not error.retriable() and error.code() not in _UNREACHABLE),
+                None,
+            )
+            if fatal is not None:
+                raise cluster.error(f"Kafka at {cluster.bootstrap}: {where}: {fatal.name()}: {fatal.str()}")
+            inside = [message for message in messages if (message.offset() or 0) < span.end]
+            reached = max(position, ends.get(partition, 0), reader.position(topic, partition))
+            if inside:
+                yield inside
+            if reached > position:
+                position, progress_at = reached, time.monotonic()
+                reader.progressed()
+            reader.check_alive(time.monotonic() - progress_at, where)
+    finally:
+        reader.close()
+
+
+def first_log_ts_us(cluster: KafkaCluster, topic: str, bounds: Mapping[int, OffsetRange]) -> dict[int, int]:
+    """For each partition the log timestamp of its first delivered record; partitions without one are left out."""
+    waiting = {partition: span for partition, span in bounds.items() if not span.is_empty}
+    found: dict[int, int] = {}
+    if not waiting:
+        return found
+    reader = cluster.reader(small=True)
+    try:
+        reader.assign(topic, {partition: span.start for partition, span in waiting.items()})
+        started = time.monotonic()
+        while waiting:
+            messages, ends, errors = reader.consume(len(waiting))
+            if errors:
+                raise cluster.error(f"Kafka at {cluster.bootstrap}: topic {topic}: {errors[0].str()}")
+            for message in messages:
+                partition = message.partition() or 0
+                found.setdefault(partition, to_batch(topic, partition, [message]).log_ts_us[0])
+            for partition, span in list(waiting.items()):
+                reached = max(ends.get(partition, 0), reader.position(topic, partition))
+                if partition in found or reached >= span.end:
+                    del waiting[partition]
+            reader.check_alive(time.monotonic() - started, f"topic {topic}")
+    finally:
+        reader.close()
+    return found
+
+
+def _header_list(headers: Any) -> list[tuple[str, bytes | None]]:
+    return [(name, value) for name, value in headers or ()]
+
+
+def _result(future: Future[T]) -> T:
+    return future.result(timeout=REQUEST_S + 2)
+
+
+def _code(error: KafkaException) -> int | None:
+    inner = error.args[0] if error.args else None
+    return inner.code() if isinstance(inner, KafkaError) else None
+
+
+def _reason(error: BaseException) -> str:
+    inner = error.args[0] if error.args else None
+    if isinstance(inner, KafkaError):
+        return f"{inner.name()}: {inner.str()}"
+    return str(error) or type(error).__name__

@@ -1,0 +1,237 @@
+"""Outputs as a folder that is there whole or not at all.
+
+Layout: `parity.jsonl`, `snapshots.jsonl`, `deadletter.jsonl` (one canonical JSON text a line), `certificate.json` and
+`run.json` (canonical JSON and a line end). `run.json` holds under `outputs` the SHA-256 and the number of records of
+each other file. They are written into `.<name>.partial-<pid>` beside the folder, made durable, and the folder is
+renamed once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Final
+
+from ofs.canonical import jcs
+from ofs.errors import InvariantViolation, RequestConflictError, SinkError, invariant
+
+PARITY: Final = "parity.jsonl"
+SNAPSHOTS: Final = "snapshots.jsonl"
+DEAD_LETTERS: Final = "deadletter.jsonl"
+CERTIFICATE: Final = "certificate.json"
+RUN: Final = "run.json"
+
+
+class FolderSink:
+    """OutputSink over one folder. Raises SinkError where it cannot be written; then the folder is as it was."""
+
+    def __init__(self, out: Path | str) -> None:
+        self._out = Path(out).absolute()
+        self._partial: Path | None = None
+        self._lock: int | None = None
+        self._files: dict[str, _OutputFile] = {}
+        self._replay_id = ""
+
+    def begin(self, replay_id: str) -> bool:
+        """See OutputSink. A finished folder of this run is verified by the digests in its run.json.
+
+        Raises RequestConflictError where another run's or foreign files are, SinkError where a file of it is damaged.
+        """
+        invariant(self._partial is None, "begin twice")
+        with _mapped(self._out):
+            if self._out.exists() and not self._out.is_dir():
+                raise RequestConflictError(f"{self._out} is not a folder", hint="choose another --out")
+            if self._out.is_dir() and any(self._out.iterdir()):
+                _check_finished(self._out, replay_id)
+                return False
+            self._out.parent.mkdir(parents=True, exist_ok=True)
+            _remove_leftovers(self._out)
+            partial = self._out.parent / f".{self._out.name}.partial-{os.getpid()}"
+            partial.mkdir()
+            self._lock = _locked(partial)
+            self._partial = partial
+            try:
+                self._files = {
+                    name: _OutputFile(partial / name) for name in (PARITY, SNAPSHOTS, DEAD_LETTERS)
+                }
+            except OSError:
+                self.abort()
+                raise
+            self._replay_id = replay_id
+        return True
+
+    def put_parity(self, records: list[tuple[str, bytes]]) -> None:
+        """(decision id, ParityResult)."""
+        self._put(PARITY, records)
+
+    def put_snapshots(self, records: list[tuple[str, bytes]]) -> None:
+        """(decision id, RebuiltFeatureSnapshot)."""
+        self._put(SNAPSHOTS, records)
+
+    def put_dead_letters(self, records: list[tuple[str, bytes]]) -> None:
+        """(source and line, dead letter)."""
+        self._put(DEAD_LETTERS, records)
+
+    def commit(self, run: Mapping[str, object], certificate: Mapping[str, object]) -> None:
+        """Write certificate and run record, make all durable, rename the folder."""
+        partial = self._partial
+        if partial is None:
+            raise InvariantViolation("defect in OFS: commit without begin")
+        try:
+            self._publish(partial, run, certificate)
+        except BaseException:
+            self.abort()
+            raise
+        self._partial = None
+        self._release()
+
+    def abort(self) -> None:
+        """Remove what was not committed; calling it again does nothing."""
+        for file in self._files.values():
+            file.discard()
+        if self._partial is not None:
+            shutil.rmtree(self._partial, ignore_errors=True)
+            self._partial = None
+        self._release()
+
+    def _publish(self, partial: Path, run: Mapping[str, object], certificate: Mapping[str, object]) -> None:
+        with _mapped(self._out):
+            self._files[CERTIFICATE] = _OutputFile(partial / CERTIFICATE)
+            self._files[CERTIFICATE].write([jcs(dict(certificate))])
+            outputs: dict[str, object] = {name: file.finish() for name, file in self._files.items()}
+            run_file = _OutputFile(partial / RUN)
+            run_file.write([jcs({**run, "replay_id": self._replay_id, "outputs": outputs})])
+            run_file.finish()
+            _sync(partial)
+            try:
+                partial.rename(self._out)
+            except OSError as error:
+                if self._out.is_dir() and any(self._out.iterdir()):
+                    raise RequestConflictError(f"{self._out} was written by another run meanwhile") from error
+                raise
+            _sync(self._out.parent)
+
+    def _put(self, name: str, records: list[tuple[str, bytes]]) -> None:
+        invariant(self._partial is not None, "put without begin")
+        with _mapped(self._out):
+            self._files[name].write([line for _, line in records])
+
+    def _release(self) -> None:
+        self._files = {}
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+class _OutputFile:
+    """A file of lines with its digest. Raises OSError."""
+
+    def __init__(self, path: Path) -> None:
+        self._file: IO[bytes] = path.open("wb", buffering=1024 * 1024)
+        self._digest = hashlib.sha256()
+        self._records = 0
+
+    def write(self, lines: list[bytes]) -> None:
+        if lines:
+            block = b"\n".join(lines) + b"\n"
+            self._digest.update(block)
+            self._file.write(block)
+            self._records += len(lines)
+
+    def finish(self) -> dict[str, object]:
+        """Make it durable; what run.json says of it."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        return {"records": self._records, "sha256": self._digest.hexdigest()}
+
+    def discard(self) -> None:
+        try:
+            self._file.close()
+        except OSError:  # the disk is full: the folder is removed next
+            return
+
+
+@contextmanager
+def _mapped(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SinkError(f"output {error.filename or out}: {error.strerror or error}") from error
+
+
+def _check_finished(out: Path, replay_id: str) -> None:
+    """Raises unless the folder holds this run's outputs, undamaged."""
+    try:
+        run = json.loads((out / RUN).read_bytes())
+        found, outputs = run["replay_id"], dict(run["outputs"])
+        recorded = {
+            str(name): (str(entry["sha256"]), int(entry["records"])) for name, entry in outputs.items()
+        }
+    except FileNotFoundError as error:
+        raise RequestConflictError(
+            f"{out} is not empty and holds no {RUN}", hint="choose another --out, or empty it"
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RequestConflictError(
+            f"{out / RUN} is not the record of a run", hint="choose another --out, or empty it"
+        ) from error
+    if found != replay_id:
+        raise RequestConflictError(
+            f"{out} holds the outputs of run {found}, this request is run {replay_id}",
+            hint="choose another --out, or remove the folder",
+        )
+    for name in (PARITY, SNAPSHOTS, DEAD_LETTERS, CERTIFICATE):
+        expected = recorded.get(name)
+        path = out / name
+        if expected is None or not path.is_file():
+            raise SinkError(f"{path}: missing from the finished run", hint="remove the folder and run again")
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if digest != expected[0]:
+            raise SinkError(
+                f"{path}: damaged: SHA-256 expected {expected[0]}, found {digest}",
+                hint="remove the folder and run again",
+            )
+
+
+def _remove_leftovers(out: Path) -> None:
+    """Remove the partial folders of runs that are dead: nobody holds their lock."""
+    for path in out.parent.glob(f".{_glob_escaped(out.name)}.partial-*"):
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        else:
+            shutil.rmtree(path)
+        finally:
+            os.close(handle)
+
+
+def _glob_escaped(name: str) -> str:
+    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in name)
+
+
+def _locked(folder: Path) -> int:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,93 @@
+"""Decision lines from a file, standard input or memory: the same lines at every reading."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import sys
+import tempfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Final
+
+from ofs.errors import SourceError
+
+STDIN: Final = "-"
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+
+
+class MemoryDecisionSource:
+    """Decision lines from a list."""
+
+    def __init__(self, lines: Sequence[bytes], name: str = "memory") -> None:
+        self.name = name
+        self._lines = tuple(lines)
+
+    def lines(self) -> Iterator[bytes]:
+        """One JSON text a line."""
+        return iter(self._lines)
+
+
+class FileDecisionSource:
+    """Decision lines from a file, plain or gzip (told by its first bytes), or from standard input (`-`).
+
+    `name` is the file's name without its folder. Every line counts, also an empty one. What can be read only once,
+    standard input or a pipe, is copied to a temporary file at the first reading. A file that changes between the
+    start and the end of all readings is a SourceError.
+    """
+
+    def __init__(self, path: Path | str, *, stdin: IO[bytes] | None = None) -> None:
+        self._path = Path(path)
+        self._is_stdin = str(path) == STDIN
+        self._stdin = stdin
+        self._spool: IO[bytes] | None = None
+        self._seen: tuple[int, int, int] | None = None
+        self.name = "stdin" if self._is_stdin else self._path.name
+
+    def lines(self) -> Iterator[bytes]:
+        """One JSON text a line, without the line end. Raises SourceError."""
+        try:
+            path = self._readable_twice()
+            self._check_unchanged(path)
+            with path.open("rb") as file:
+                zipped = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+                file.seek(0)
+                source: Iterable[bytes] = gzip.GzipFile(fileobj=file) if zipped else file
+                for line in source:
+                    yield line.removesuffix(b"\n")
+            self._check_unchanged(path)
+        except (OSError, EOFError, zlib.error) as error:
+            raise SourceError(f"decisions {self.name}: cannot be read: {_reason(error)}") from error
+
+    def close(self) -> None:
+        """Remove the copy of what could be read only once; calling it again does nothing."""
+        if self._spool is not None:
+            self._spool.close()
+            self._spool = None
+
+    def _check_unchanged(self, path: Path) -> None:
+        stat = path.stat()
+        found = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        if self._seen is not None and found != self._seen:
+            raise SourceError(f"decisions {self.name}: the file changed while it was being read")
+        self._seen = found
+
+    def _readable_twice(self) -> Path:
+        if self._spool is not None:
+            return Path(self._spool.name)
+        if not self._is_stdin and not (self._path.is_fifo() or self._path.is_char_device()):
+            return self._path
+        spool = tempfile.NamedTemporaryFile(prefix="ofs-decisions-")  # noqa: SIM115  (lives as long as the source)
+        if not self._is_stdin:
+            with self._path.open("rb") as pipe:
+                shutil.copyfileobj(pipe, spool)
+        else:
+            shutil.copyfileobj(sys.stdin.buffer if self._stdin is None else self._stdin, spool)
+        spool.flush()
+        self._spool = spool
+        return Path(spool.name)
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__

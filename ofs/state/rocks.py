@@ -1,0 +1,145 @@
+"""State in RocksDB; the one module that knows rocksdict.
+
+Format `ofs-rocks/v1`: raw bytes; an entry's key is `d` and the caller's key; under `m` stands the name of the format.
+A write is one WriteBatch with the write-ahead log on and no sync: a killed process loses nothing, a machine that dies
+may lose the last writes, but each of them whole. A RocksDB iterator ends silently at a damaged block, so every scan
+asks for the iterator's status when it ends, and fails there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from rocksdict import BlockBasedOptions, Cache, Options, Rdict, RdictIter, WriteBatch
+
+from ofs.errors import StateError
+
+FORMAT: Final = b"ofs-rocks/v1"
+_DATA: Final = b"d"
+_MARKER: Final = b"m"
+_CACHE_BYTES: Final = 64 * 1024 * 1024
+_HINT: Final = "remove the state folder, it is rebuilt from the log"
+
+
+class RocksStateStore:
+    """StateStore over one RocksDB folder; made where it is missing. Puts are applied before deletes.
+
+    Raises StateError where the folder is of another format, damaged, in use, or cannot be written.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self._path = Path(path)
+        self._closed = False
+        with self._mapped("cannot be opened"):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = Rdict(str(self._path), _options())
+        try:
+            self._check_format()
+        except BaseException:
+            self.close()
+            raise
+
+    def write(self, puts: Iterable[tuple[bytes, bytes]], deletes: Iterable[bytes] = ()) -> None:
+        """Apply all or nothing."""
+        self._check_open()
+        batch = WriteBatch(raw_mode=True)
+        for key, value in puts:
+            batch.put(_DATA + key, value)
+        for key in deletes:
+            batch.delete(_DATA + key)
+        with self._mapped("cannot be written"):
+            self._db.write(batch)
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value, None where there is none."""
+        self._check_open()
+        with self._mapped("cannot be read"):
+            value: bytes | None = self._db.get(_DATA + key)
+        return value
+
+    def get_many(self, keys: list[bytes]) -> list[bytes | None]:
+        """The values in the order of the keys."""
+        self._check_open()
+        if not keys:
+            return []
+        with self._mapped("cannot be read"):
+            values = self._db.get([_DATA + key for key in keys])
+        return list(values or ())
+
+    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Entries whose key starts with the prefix, in byte order, as they were when the scan began."""
+        self._check_open()
+        with self._mapped("cannot be read"):
+            position = self._db.iter()
+            position.seek(_DATA + prefix)
+        return self._entries(position, _DATA + prefix)
+
+    def close(self) -> None:
+        """Flush and release the folder; calling it again does nothing."""
+        if not self._closed:
+            self._closed = True
+            with self._mapped("cannot be closed"):
+                self._db.close()
+
+    def _entries(self, position: RdictIter, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        while True:
+            self._check_open()
+            with self._mapped("cannot be read"):
+                if not position.valid():
+                    position.status()  # raises where the iterator ended at a damaged block
+                    return
+                key: bytes = position.key()
+                value: bytes = position.value()
+                position.next()
+            if not key.startswith(prefix):
+                return
+            yield key[len(_DATA) :], value
+
+    def _check_format(self) -> None:
+        with self._mapped("cannot be read"):
+            found: bytes | None = self._db.get(_MARKER)
+            if found is None and self._is_empty():
+                self._db.put(_MARKER, FORMAT)
+                return
+        if found != FORMAT:
+            name = "none" if found is None else found.decode(errors="replace")
+            raise StateError(
+                f"state {self._path}: format expected {FORMAT.decode()}, found {name}", hint=_HINT
+            )
+
+    def _is_empty(self) -> bool:
+        position = self._db.iter()
+        position.seek_to_first()
+        if position.valid():
+            return False
+        position.status()
+        return True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StateError(f"state {self._path}: is closed")
+
+    @contextmanager
+    def _mapped(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # rocksdict raises bare Exception
+            if isinstance(error, StateError):
+                raise
+            line = (str(error).splitlines() or [type(error).__name__])[0]
+            hint = "another process has it open" if "lock" in line.lower() else _HINT
+            raise StateError(f"state {self._path}: {what}: {line}", hint=hint) from error
+
+
+def _options() -> Options:
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)  # noqa: FBT003  (the library's signature)
+    options.set_keep_log_file_num(1)
+    table = BlockBasedOptions()
+    table.set_block_cache(Cache(_CACHE_BYTES))
+    table.set_bloom_filter(10, False)  # noqa: FBT003  (the library's signature)
+    options.set_block_based_table_factory(table)
+    return options
