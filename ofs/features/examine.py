@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 from ofs.errors import DefinitionError, RegistryError, UsageError
 from ofs.features.build import read_definition
@@ -15,7 +16,7 @@ from ofs.features.lock_file import LOCK_FILE, Published
 
 __all__ = ["Examined", "FileStatus", "examine"]
 
-_KEEP = "a published version never changes: restore the file, and publish the change as a new version"
+_KEEP: Final = "a published version never changes: restore the file, and publish the change as a new version"
 
 
 class FileStatus(StrEnum):

@@ -11,7 +11,7 @@ from ofs.features.lock_file import LOCK_FILE
 __all__ = ["definition_paths", "open_folder", "read_content", "read_lock_text", "write_lock_text"]
 
 
-def open_folder(folder: str | os.PathLike[str]) -> Path:
+def open_folder(folder: str | Path) -> Path:
     """The folder. Raises RegistryError where it is none."""
     path = Path(folder)
     if not path.is_dir():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from ofs.errors import DefinitionError, RegistryError
 from ofs.features.digest import canonical_definition
@@ -85,7 +85,7 @@ class Shown:
         }
 
 
-def check_registry(folder: str | os.PathLike[str]) -> CheckReport:
+def check_registry(folder: str | Path) -> CheckReport:
     """Every definition file of the folder, read and compared with lock.json.
 
     A wrong file is a line of the report. Raises RegistryError only where the folder cannot be read.
@@ -105,9 +105,7 @@ def check_registry(folder: str | os.PathLike[str]) -> CheckReport:
     return CheckReport(str(root), tuple(files))
 
 
-def show(
-    folder: str | os.PathLike[str], name: str | None = None, version: str | None = None
-) -> tuple[Shown, ...]:
+def show(folder: str | Path, name: str | None = None, version: str | None = None) -> tuple[Shown, ...]:
     """The definitions of the folder, locked or not, by name and version number; only those asked for.
 
     Raises RegistryError or DefinitionError where a file is wrong, RegistryError where none is what was asked for.

@@ -5,9 +5,9 @@ Only what is locked is used. A published version never changes; a change is publ
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
 from ofs.errors import RegistryError
@@ -62,7 +62,7 @@ class Registry:
         self._locked: Mapping[tuple[str, str], Locked] = MappingProxyType(by_name)
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> Registry:
+    def load(cls, folder: str | Path) -> Registry:
         """The published definitions of a registry folder; files that are not locked are not looked at.
 
         Raises RegistryError or DefinitionError where lock.json is missing or no lock, or a published file is
@@ -96,7 +96,7 @@ class Registry:
         return found[-1] if found else None
 
 
-def lock(folder: str | os.PathLike[str]) -> tuple[Published, ...]:
+def lock(folder: str | Path) -> tuple[Published, ...]:
     """Publish every definition of the folder that is not locked yet, by name and version number; returns these.
 
     Effects: lock.json is replaced at once, or left as it is when nothing is new.

@@ -161,6 +161,20 @@ def test_a_number_operand_is_in_its_shortest_digits(digits: str) -> None:
         NumberOperand(digits=digits)
 
 
+@pytest.mark.parametrize(("kind", "scale"), [("decimal", None), ("int", 0), ("string", 2), ("decimal", 19)])
+def test_a_scale_stands_with_decimal_only(kind: str, scale: int | None) -> None:
+    """A decimal has a scale of 0 to 18, every other type has none."""
+    with pytest.raises(ValidationError):
+        ValueType(kind=ValueKind(kind), scale=scale)
+
+
+def test_a_bucket_beyond_the_largest_duration_is_refused() -> None:
+    """The reach of a tumbling window stays within 2^53-1 microseconds."""
+    assert TumblingWindow(size_us=2**52 - 1, back=1).reach_us == 2**53 - 2
+    with pytest.raises(ValidationError):
+        TumblingWindow(size_us=2**52, back=1)
+
+
 def test_models_are_frozen_and_hashable() -> None:
     """A definition cannot be changed after it was validated, and can stand in a set."""
     group = group_of(COUNT)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ofs.canonical import jcs
 from ofs.errors import DefinitionError, RegistryError
 from ofs.features import FileStatus, Registry, check_registry, definition_digest, lock, read_definition, show
 
@@ -251,9 +252,26 @@ def test_show_gives_canonical_definitions_by_name_and_number(folder: Path) -> No
     locked = Registry.load(folder).get("alpha", "v2")
     assert locked is not None
     assert (one.digest, one.canonical) == (locked.digest, locked.canonical)
+    assert locked.canonical_bytes == jcs(one.canonical)
+    assert one.to_json() == {
+        "name": "alpha", "version": "v2", "digest": locked.digest, "locked": True, "definition": one.canonical,
+    }  # fmt: skip
     assert [item.version for item in show(folder, "alpha")] == ["v1", "v2", "v10"]
     with pytest.raises(RegistryError, match="no definition of gamma v1"):
         show(folder, "gamma", "v1")
+
+
+def test_a_file_that_cannot_be_read_is_one_line_of_check(folder: Path) -> None:
+    """A folder where a published file should be, and a lock of bytes that are no text, are named."""
+    (folder / "beta/v1.yaml").unlink()
+    (folder / "beta/v1.yaml").mkdir()
+    with pytest.raises(RegistryError, match="cannot be read"):
+        Registry.load(folder)
+    assert statuses(folder)["beta/v1.yaml"] is FileStatus.INVALID
+    (folder / "lock.json").write_bytes(b"\xff")
+    with pytest.raises(RegistryError, match="not UTF-8"):
+        Registry.load(folder)
+    assert statuses(folder)["lock.json"] is FileStatus.LOCK_INVALID
 
 
 def test_a_registry_of_groups_at_hand_needs_no_folder() -> None:
