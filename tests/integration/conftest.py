@@ -14,6 +14,7 @@ import pytest
 from tests.integration.broker import Broker, NoContainersError, kafka_image
 from tests.integration.topics import Topics
 
+OUTPUT_TOPICS = ("ofs.parity.v1", "ofs.snapshots.v1", "ofs.runs.v1", "ofs.deadletter.v1")
 HERE = Path(__file__).parent
 
 
@@ -70,10 +71,31 @@ def second_broker() -> Iterator[Broker]:
         broker.remove()
 
 
+@pytest.fixture(scope="module")
+def own_broker() -> Iterator[Broker]:
+    """A node of the module's own: its output topics have fixed names, which a running broker may hold already."""
+    broker = _started("ofs-test-kafka-own")
+    try:
+        yield broker
+    finally:
+        broker.remove()
+
+
 @pytest.fixture(scope="session")
 def _session_id() -> str:
     # a broker that goes on running has the topics of earlier sessions
     return uuid.uuid4().hex[:8]
+
+
+@pytest.fixture
+def own_topics(own_broker: Broker) -> Iterator[Topics]:
+    """Topics and records on the module's own node; all are deleted afterwards."""
+    made = Topics(own_broker.bootstrap)
+    made.adopt(*OUTPUT_TOPICS)
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 @pytest.fixture

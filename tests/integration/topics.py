@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -139,8 +139,8 @@ class Topics:
         _deliver(producer, topic, records)
         return producer
 
-    def read(self, topic: str, count: int, *, partitions: Iterable[int] = (0,)) -> list[Message]:
-        """The first `count` committed records of the partitions, sorted by partition and offset."""
+    def read(self, topic: str, count: int) -> list[Message]:
+        """The committed records of the topic, at least `count`, sorted by partition and offset."""
         consumer = Consumer(
             self._config
             | {
@@ -151,7 +151,12 @@ class Topics:
             }
         )
         try:
-            consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
+            consumer.assign(
+                [
+                    TopicPartition(topic, number, OFFSET_BEGINNING)
+                    for number in range(self._partition_count(topic))
+                ]
+            )
             found: list[Message] = []
 
             def enough() -> bool:
@@ -167,25 +172,28 @@ class Topics:
             consumer.close()
         return sorted(found, key=lambda message: (message.partition() or 0, message.offset() or 0))
 
-    def count(self, topic: str, partition: int = 0) -> int:
-        """How many offsets the partition holds, from its low to its high watermark."""
+    def count(self, topic: str) -> int:
+        """How many offsets the topic holds, from the low to the high watermark of each partition."""
         consumer = Consumer(self._config | {"group.id": f"test-count-{topic}"})
         try:
-            low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=LIMIT_S)
+            places = [TopicPartition(topic, number) for number in range(self._partition_count(topic))]
+            marks = [consumer.get_watermark_offsets(place, timeout=LIMIT_S) for place in places]
         finally:
             consumer.close()
-        return int(high) - int(low)
+        return sum(int(high) - int(low) for low, high in marks)
 
     def exists(self, topic: str) -> bool:
         """Whether the broker knows the topic."""
         return self._partition_count(topic) > 0
 
     def close(self) -> None:
-        """Delete every topic that was created here."""
-        if self._created:
-            for done in self._admin.delete_topics(sorted(self._created)).values():
+        """Delete every topic that was created here or adopted, and wait until they are gone."""
+        there = sorted(topic for topic in self._created if self.exists(topic))
+        if there:
+            for done in self._admin.delete_topics(there).values():
                 done.result(LIMIT_S)
-            self._created.clear()
+            _await(lambda: not any(self.exists(topic) for topic in there), f"{there} are gone")
+        self._created.clear()
 
     def adopt(self, *topics: str) -> None:
         """Delete these topics too at the end: the code under test created them."""
