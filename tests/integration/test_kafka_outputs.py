@@ -90,8 +90,14 @@ def test_outputs_are_read_back_as_a_folder_holds_them(batch: Batch) -> None:
         lines = read_lines(batch.folder / "out" / f"{file}.jsonl")
         keys = [line.get("decision_id") or line["provenance"]["decision_id"] for line in lines]
         assert _records(batch.topics, topic, 6) == sorted(zip(keys, lines, strict=True))
-    ((key, run),) = _records(batch.topics, RUNS, 1)
-    assert (key, run["replay_id"], run["results"]) == (report.replay_id, report.replay_id, report.results)
+    certificate, last = batch.topics.read(RUNS, 2)
+    run = json.loads(last.value() or b"null")
+    assert (certificate.key(), last.key()) == (
+        f"{report.replay_id}/certificate".encode(),
+        report.replay_id.encode(),
+    )
+    assert (run["replay_id"], run["results"]) == (report.replay_id, report.results)
+    assert (batch.folder / "out" / "certificate.json").read_bytes().rstrip() == certificate.value()
     ((source, letter),) = _records(batch.topics, DEAD_LETTERS, 1)
     assert source == f"{letter['source']}:{letter['line']}"
     assert letter["reason"] == "NOT_AN_OBJECT"
