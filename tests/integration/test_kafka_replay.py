@@ -225,7 +225,9 @@ def test_time_basis_is_resolved_once_and_recorded(run: Run) -> None:
     run.topics.write(run.topic, written([*TEN, *later]))
     times = (format_timestamp_us(time_us(4 * 3_600)), format_timestamp_us(time_us(9 * 3_600)))
     report = run.replay(
-        [run.decide("d1", later, {0: 15}, as_of_s=5 * 3_600 + 60, group="card_recent")], basis_time=times
+        [run.decide("d1", later, {0: 15}, as_of_s=5 * 3_600 + 60, group="card_recent")],
+        basis_time=times,
+        streams=[run.topic],
     )
     assert report.results == {"MATCH": 1, "MISMATCH": 0, "UNCHECKABLE": 0}
     mapping = report.certificate.time_mapping if report.certificate is not None else None

@@ -45,7 +45,7 @@ class Topics:
     """Creates topics, writes and reads records, and deletes at the end what it created."""
 
     def __init__(self, bootstrap: str) -> None:
-        self._config: dict[str, Any] = {"bootstrap.servers": bootstrap}
+        self._config: dict[str, Any] = {"bootstrap.servers": bootstrap, "log_level": 0}
         self._admin = AdminClient(self._config)
         self._created: set[str] = set()
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import subprocess
+import tomllib
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+import ofs
 from tests.tidy import checks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -135,6 +137,12 @@ def test_links_of_documents_lead_somewhere() -> None:
 def test_no_file_names_a_machine_or_a_registry() -> None:
     """No tracked file holds a path of one machine or the address of a package registry."""
     _check_none([checks.machine_paths(name, _text(name)) for name in _tracked()])
+
+
+def test_the_version_is_said_once() -> None:
+    """The package, its description and the native core have one version."""
+    crate = tomllib.loads(_text("ofs/core/Cargo.toml"))["package"]["version"]
+    assert tomllib.loads(_text("pyproject.toml"))["project"]["version"] == ofs.__version__ == crate
 
 
 def test_no_large_file_is_tracked() -> None:
