@@ -1,9 +1,9 @@
 """Reads and runs the console blocks of documents.
 
 A block is fenced as `console`. A line `$ command` is run by bash; the lines up to the next one are its output, where
-`...` alone stands for any lines, and nothing is compared where none are given. A command may fail only where the next one
-is `$ echo $?`. All blocks of a document run in one folder that shows the repository's, so that what they write stays out
-of it.
+`...` alone stands for any lines, and nothing is compared where none are given. A command may fail only where the next
+is `$ echo $?`. All blocks of a document run in one folder that shows the repository's, so that what they write stays
+out of it.
 """
 
 from __future__ import annotations
