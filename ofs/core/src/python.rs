@@ -10,9 +10,13 @@ use pyo3::types::PyBytes;
 
 use crate::admit::PathSet;
 
+pub mod assemble;
 pub mod columns;
 pub mod decisions;
 pub mod digest;
+pub mod fold;
+pub mod plan;
+pub mod queries;
 
 /// A ValueError with this message.
 pub fn value_error(reason: impl Display) -> PyErr {
@@ -54,5 +58,10 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<decisions::PyDecisions>()?;
     module.add_class::<decisions::PyShape>()?;
     module.add_class::<decisions::PyMembers>()?;
+    module.add_class::<plan::PyPlan>()?;
+    module.add_class::<queries::PyQueries>()?;
+    module.add_class::<fold::PyFold>()?;
+    module.add_class::<assemble::PyVerdict>()?;
+    module.add_function(wrap_pyfunction!(assemble::assemble, module)?)?;
     Ok(())
 }

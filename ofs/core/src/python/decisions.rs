@@ -3,9 +3,11 @@
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 
+use super::queries::PyQueries;
 use super::{checked_range, value_error};
 use crate::decisions::{Decisions, Misuse};
 use crate::digest::hex;
+use crate::queries::Queries;
 use crate::shapes::Shape;
 
 /// Decisions in order of first appearance, decoded and held compactly.
@@ -100,6 +102,23 @@ impl PyDecisions {
 
     fn set_as_of(&mut self, index: usize, as_of_us: i64) -> PyResult<()> {
         self.inner.set_as_of(index, as_of_us).map_err(value_error)
+    }
+
+    #[allow(clippy::too_many_arguments)] // as the contract has it
+    fn queries(
+        &self,
+        py: Python<'_>,
+        stream: &str,
+        partition: u32,
+        lo: usize,
+        hi: usize,
+        cut_from: i64,
+        cut_to: i64,
+    ) -> PyResult<PyQueries> {
+        let decisions = self.sealed()?;
+        let range = checked_range(lo, hi, decisions.len())?;
+        let inner = py.detach(|| Queries::build(decisions, stream, partition, range, cut_from..cut_to));
+        Ok(PyQueries { inner })
     }
 
     fn cut_max(&self, py: Python<'_>, stream: &str, partition: u32, lo: usize, hi: usize) -> PyResult<i64> {

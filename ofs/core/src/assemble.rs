@@ -1,0 +1,245 @@
+//! Verdicts: the answers of all partitions merged, finished, encoded, hashed and compared with what was recorded.
+
+use hashbrown::HashMap;
+
+use crate::canonical::write_string;
+use crate::decisions::{DecisionView, Decisions};
+use crate::digest::{sha256, write_hex};
+use crate::ir::Merged;
+use crate::ir::wire::{Corrupt, Reader};
+use crate::ops;
+use crate::plan::Plan;
+use crate::queries::Queries;
+use crate::snapshot::{Draft, Frame, Snapshot};
+
+/// Which snapshots are handed out where nothing is amiss; those of other verdicts always are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    All,
+    Mismatch,
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    Match,
+    Mismatch,
+    OnlineHashMissing,
+}
+
+impl Status {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Match => "MATCH",
+            Status::Mismatch => "MISMATCH",
+            Status::OnlineHashMissing => "ONLINE_HASH_MISSING",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    pub index: usize,
+    pub status: Status,
+    /// The finished ParityResult of a MATCH.
+    pub parity: Option<Vec<u8>>,
+    pub snapshot: Option<Vec<u8>>,
+}
+
+/// What does not change from decision to decision.
+#[derive(Clone, Copy)]
+pub struct Job<'a> {
+    pub plan: &'a Plan,
+    pub decisions: &'a Decisions,
+    pub replay_id: &'a str,
+    pub wanted: Wanted,
+}
+
+/// Verdicts of the answerable decisions of the range. Raises, as text, where an answer is missing or not of the
+/// decision it names.
+pub fn assemble(job: Job<'_>, range: std::ops::Range<usize>, answers: &[&Queries]) -> Result<Vec<Verdict>, String> {
+    let shelf = Shelf::new(range.clone(), answers);
+    let mut frames: HashMap<u32, Frame> = HashMap::new();
+    let (mut merged, mut draft) = (Merged::default(), Draft::default());
+    let mut verdicts = Vec::with_capacity(range.len());
+    for view in range.filter_map(|index| job.decisions.view(index)).filter(|view| view.answerable) {
+        let Some(as_of_us) = view.as_of_us else { continue };
+        let frame = match frames.entry(view.shape_index) {
+            hashbrown::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+            hashbrown::hash_map::Entry::Vacant(entry) => entry.insert(Frame::new(view.shape, view.pins, job.plan)?),
+        };
+        let parts = shelf.parts(&view, as_of_us)?;
+        merge(job.plan, &view, as_of_us, parts, &mut merged, &mut draft)
+            .map_err(|error| format!("decision {}: {error}", view.index))?;
+        let snapshot = draft.finish(frame, view.cuts, as_of_us);
+        verdicts.push(judge(job, &view, frame, &snapshot, draft.events_matched));
+    }
+    Ok(verdicts)
+}
+
+/// The answer of one partition, being read.
+struct Part<'a> {
+    rank: u32,
+    reader: Reader<'a>,
+}
+
+/// All answers, found by decision.
+struct Shelf<'a> {
+    lo: usize,
+    /// Sorted by stream and partition, so that a position is a rank.
+    answers: Vec<&'a Queries>,
+    /// For each decision of the range, where its items begin.
+    starts: Vec<usize>,
+    /// (answers, row), those of a decision in rank order.
+    items: Vec<(usize, usize)>,
+}
+
+impl<'a> Shelf<'a> {
+    fn new(range: std::ops::Range<usize>, answers: &[&'a Queries]) -> Self {
+        let mut answers = answers.to_vec();
+        answers.sort_by(|left, right| source(left).cmp(&source(right)));
+        let mut starts = vec![0; range.len() + 1];
+        let place_of = |decision: usize| range.contains(&decision).then(|| decision - range.start);
+        for row in answers.iter().flat_map(|queries| queries.asked.rows()) {
+            if let Some(start) = place_of(row.decision).and_then(|place| starts.get_mut(place + 1)) {
+                *start += 1;
+            }
+        }
+        for place in 1..starts.len() {
+            starts[place] += starts[place - 1];
+        }
+        let mut items = vec![(0, 0); starts.last().copied().unwrap_or(0)];
+        let mut next = starts.clone();
+        for (queries_place, queries) in answers.iter().enumerate() {
+            for (row_place, row) in queries.asked.rows().iter().enumerate() {
+                if let Some(next) = place_of(row.decision).and_then(|place| next.get_mut(place)) {
+                    items[*next] = (queries_place, row_place);
+                    *next += 1;
+                }
+            }
+        }
+        Shelf { lo: range.start, answers, starts, items }
+    }
+
+    /// One answer a partition of the decision's cut, in order.
+    fn parts(&self, view: &DecisionView<'_>, as_of_us: i64) -> Result<Vec<Part<'a>>, String> {
+        let place = view.index - self.lo;
+        let bounds = (self.starts.get(place).copied(), self.starts.get(place + 1).copied());
+        let (Some(start), Some(end)) = bounds else { return Ok(Vec::new()) };
+        let mut items = self.items.get(start..end).unwrap_or_default().iter();
+        let mut parts = Vec::with_capacity(view.cuts.len());
+        let partitions = view
+            .shape
+            .streams
+            .iter()
+            .flat_map(|stream| (0_u32..).take(stream.topic_ids.len()).map(|partition| (&*stream.name, partition)));
+        for (expected, cut) in partitions.zip(view.cuts) {
+            let missing = || format!("decision {}: no answer of {} {}", view.index, expected.0, expected.1);
+            let (queries_place, row_place) = *items.next().ok_or_else(missing)?;
+            let queries = *self.answers.get(queries_place).ok_or_else(missing)?;
+            let row = queries.asked.rows().get(row_place).ok_or_else(missing)?;
+            let bytes = queries.answers.get(row_place).ok_or_else(missing)?;
+            if source(queries) != expected || row.cut != *cut || row.as_of_us != as_of_us {
+                return Err(missing());
+            }
+            let rank = u32::try_from(queries_place).map_err(|_| missing())?;
+            parts.push(Part { rank, reader: Reader::new(bytes) });
+        }
+        match items.next() {
+            Some(_) => Err(format!("decision {}: an answer too many", view.index)),
+            None => Ok(parts),
+        }
+    }
+}
+
+fn source(queries: &Queries) -> (&str, u32) {
+    (&queries.asked.stream, queries.asked.partition)
+}
+
+/// Reads the parts side by side, key by key and group by group, into the draft.
+fn merge<'a>(
+    plan: &Plan,
+    view: &DecisionView<'_>,
+    as_of_us: i64,
+    mut parts: Vec<Part<'a>>,
+    merged: &mut Merged<'a>,
+    draft: &mut Draft,
+) -> Result<(), Corrupt> {
+    draft.clear();
+    for (key_type, id) in view.keys() {
+        draft.open_key(key_type, id);
+        for index in view.group_indexes() {
+            let group = plan.groups.get(*index as usize).ok_or(Corrupt)?;
+            if group.key_type != key_type {
+                continue;
+            }
+            merged.reset(group);
+            for part in &mut parts {
+                merged.absorb(group, &mut part.reader, ops::Frame { as_of_us, rank: part.rank })?;
+            }
+            merged.close(group, as_of_us)?;
+            draft.add_group(group, merged, as_of_us)?;
+        }
+    }
+    if parts.iter().all(|part| part.reader.is_empty()) { Ok(()) } else { Err(Corrupt) }
+}
+
+fn judge(job: Job<'_>, view: &DecisionView<'_>, frame: &Frame, snapshot: &Snapshot, events_matched: bool) -> Verdict {
+    let status = match view.online_hash {
+        None => Status::OnlineHashMissing,
+        Some(hash) if hash == snapshot.hash => Status::Match,
+        Some(_) => Status::Mismatch,
+    };
+    let is_match = status == Status::Match;
+    let written = !is_match || job.wanted == Wanted::All;
+    Verdict {
+        index: view.index,
+        status,
+        parity: is_match.then(|| parity(job, view, frame, snapshot)),
+        snapshot: written.then(|| snapshot.written(view.id, events_matched, job.replay_id)),
+    }
+}
+
+/// The ParityResult of a MATCH, canonical.
+fn parity(job: Job<'_>, view: &DecisionView<'_>, frame: &Frame, snapshot: &Snapshot) -> Vec<u8> {
+    let features_match = match view.online_features_digest {
+        None => "unknown",
+        Some(digest) if digest == sha256(snapshot.features()) => "true",
+        Some(_) => "false",
+    };
+    let mut out = Vec::with_capacity(1024);
+    out.extend_from_slice(b"{\"as_of_spec\":");
+    out.extend_from_slice(snapshot.as_of());
+    out.extend_from_slice(b",\"decision_id\":");
+    write_string(&mut out, view.id);
+    out.extend_from_slice(b",\"evidence\":{\"basis\":");
+    out.extend_from_slice(snapshot.basis());
+    out.extend_from_slice(b",\"feature_groups\":");
+    out.extend_from_slice(frame.groups());
+    out.extend_from_slice(b",\"further_reasons\":[],\"mismatch_fields\":[],\"online_features_match_hash\":");
+    write_string(&mut out, features_match);
+    out.extend_from_slice(b"},\"feature_keys\":[");
+    for (place, (key_type, id)) in view.keys().enumerate() {
+        out.extend_from_slice(if place > 0 { b",{\"key_id\":" } else { b"{\"key_id\":" });
+        write_string(&mut out, id);
+        out.extend_from_slice(b",\"key_type\":");
+        write_string(&mut out, key_type);
+        out.push(b'}');
+    }
+    out.push(b']');
+    for name in ["offline_snapshot_hash", "online_snapshot_hash"] {
+        out.push(b',');
+        write_string(&mut out, name);
+        out.extend_from_slice(b":\"");
+        write_hex(&mut out, &snapshot.hash);
+        out.push(b'"');
+    }
+    out.extend_from_slice(b",\"replay_id\":");
+    write_string(&mut out, job.replay_id);
+    if let Some(request_id) = view.request_id {
+        out.extend_from_slice(b",\"request_id\":");
+        write_string(&mut out, request_id);
+    }
+    out.extend_from_slice(b",\"result\":\"MATCH\"}");
+    out
+}

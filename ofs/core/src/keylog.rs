@@ -1,0 +1,257 @@
+//! The log of one key: its contributions in the total order of a partition, (event time, offset), as columns.
+
+pub mod column;
+pub mod texts;
+
+use column::{Column, Keep};
+
+/// What one usable event gives to one key of one group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contribution<'a> {
+    pub time_us: i64,
+    pub offset: i64,
+    pub log_ts_us: i64,
+    /// One value a column; None where the field is missing.
+    pub values: &'a [Option<i64>],
+}
+
+/// Which contributions a query may see.
+#[derive(Debug, Clone, Copy)]
+pub struct Sight {
+    /// Offsets below this one.
+    pub cut: i64,
+    /// Log timestamps before this one, where the as-of basis asks for it.
+    pub logged_before_us: Option<i64>,
+}
+
+/// Contributions of a key, sorted; the largest offset and log timestamp tell at once whether a query sees all of it.
+#[derive(Debug)]
+pub struct KeyLog {
+    times: Vec<i64>,
+    offsets: Vec<i64>,
+    log_ts: Vec<i64>,
+    columns: Vec<Column>,
+    offset_max: i64,
+    log_ts_max_us: i64,
+    /// Where the last search of each edge ended; only ever a hint.
+    hints: Vec<usize>,
+    undrained: usize,
+}
+
+impl KeyLog {
+    pub fn new(columns: usize, edges: usize) -> Self {
+        KeyLog {
+            times: Vec::new(),
+            offsets: Vec::new(),
+            log_ts: Vec::new(),
+            columns: (0..columns).map(|_| Column::default()).collect(),
+            offset_max: i64::MIN,
+            log_ts_max_us: i64::MIN,
+            hints: vec![0; edges],
+            undrained: 0,
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.times.is_empty()
+    }
+
+    /// Inserts in order; cheap near the end. `keeps` tells each column's prefix sums, and is the same at every call.
+    pub fn insert(&mut self, contribution: &Contribution<'_>, keeps: &[Keep]) {
+        let order = (contribution.time_us, contribution.offset);
+        let mut at = self.times.len();
+        if at > 0 && (self.times[at - 1], self.offsets[at - 1]) > order {
+            at = seek(&self.times, contribution.time_us, at);
+            while at < self.times.len() && (self.times[at], self.offsets[at]) < order {
+                at += 1;
+            }
+        }
+        self.times.insert(at, contribution.time_us);
+        self.offsets.insert(at, contribution.offset);
+        self.log_ts.insert(at, contribution.log_ts_us);
+        for ((column, value), keep) in self.columns.iter_mut().zip(contribution.values).zip(keeps) {
+            column.insert(at, *value, *keep);
+        }
+        self.offset_max = self.offset_max.max(contribution.offset);
+        self.log_ts_max_us = self.log_ts_max_us.max(contribution.log_ts_us);
+        self.undrained += 1;
+    }
+
+    /// The position of the first contribution at or after `time_us`; `edge` names the search, for its hint.
+    pub fn seek(&mut self, edge: usize, time_us: i64) -> usize {
+        match self.hints.get_mut(edge) {
+            Some(hint) => {
+                *hint = seek(&self.times, time_us, *hint);
+                *hint
+            }
+            None => self.times.partition_point(|time| *time < time_us),
+        }
+    }
+
+    pub fn sees_all(&self, sight: Sight) -> bool {
+        self.offset_max < sight.cut && sight.logged_before_us.is_none_or(|before| self.log_ts_max_us < before)
+    }
+
+    /// The contributions with event times in `[start_us, end_us)` that the query may see, as a log of their own.
+    pub fn visible(&self, start_us: i64, end_us: i64, sight: Sight, keeps: &[Keep]) -> KeyLog {
+        let lo = self.times.partition_point(|time| *time < start_us);
+        let hi = self.times.partition_point(|time| *time < end_us);
+        let mut log = KeyLog::new(self.columns.len(), self.hints.len());
+        let mut values = Vec::with_capacity(self.columns.len());
+        for at in lo..hi.max(lo) {
+            if self.offsets[at] >= sight.cut || sight.logged_before_us.is_some_and(|before| self.log_ts[at] >= before) {
+                continue;
+            }
+            self.read(at, &mut values);
+            log.insert(&self.contribution(at, &values), keeps);
+        }
+        log
+    }
+
+    fn read(&self, at: usize, values: &mut Vec<Option<i64>>) {
+        values.clear();
+        values.extend(self.columns.iter().map(|column| column.get(at)));
+    }
+
+    fn contribution<'a>(&self, at: usize, values: &'a [Option<i64>]) -> Contribution<'a> {
+        Contribution { time_us: self.times[at], offset: self.offsets[at], log_ts_us: self.log_ts[at], values }
+    }
+
+    /// Whether nothing was inserted since the last drain.
+    pub fn is_drained(&self) -> bool {
+        self.undrained == 0
+    }
+
+    /// Hands out the contributions inserted since the last drain, all at offsets from `from` on, in the log's order.
+    pub fn drain(&mut self, from: i64, mut each: impl FnMut(&Contribution<'_>)) {
+        let mut at = self.offsets.len();
+        let mut missing = self.undrained;
+        while at > 0 && missing > 0 {
+            at -= 1;
+            missing -= usize::from(self.offsets[at] >= from);
+        }
+        let mut values = Vec::with_capacity(self.columns.len());
+        for at in at..self.offsets.len() {
+            if self.offsets[at] >= from {
+                self.read(at, &mut values);
+                each(&self.contribution(at, &values));
+            }
+        }
+        self.undrained = 0;
+    }
+
+    /// What was inserted so far counts as drained.
+    pub fn set_drained(&mut self) {
+        self.undrained = 0;
+    }
+
+    pub fn times(&self) -> &[i64] {
+        &self.times
+    }
+
+    pub fn offsets(&self) -> &[i64] {
+        &self.offsets
+    }
+
+    pub fn column(&self, column: usize) -> &Column {
+        &self.columns[column]
+    }
+}
+
+/// The first position whose time is at least `target_us`, by doubling steps from `hint` in either direction.
+fn seek(times: &[i64], target_us: i64, hint: usize) -> usize {
+    let mut step = 1;
+    if hint < times.len() && times[hint] < target_us {
+        let mut low = hint + 1;
+        loop {
+            let probe = low + step - 1;
+            if probe >= times.len() {
+                return low + times[low..].partition_point(|time| *time < target_us);
+            }
+            if times[probe] >= target_us {
+                return low + times[low..probe].partition_point(|time| *time < target_us);
+            }
+            low = probe + 1;
+            step *= 2;
+        }
+    }
+    let mut high = hint.min(times.len());
+    while high > 0 {
+        let probe = high.saturating_sub(step);
+        if times[probe] < target_us {
+            return probe + 1 + times[probe + 1..high].partition_point(|time| *time < target_us);
+        }
+        high = probe;
+        step *= 2;
+    }
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log_of(rows: &[(i64, i64)]) -> KeyLog {
+        let mut log = KeyLog::new(1, 1);
+        for (time_us, offset) in rows {
+            let row =
+                Contribution { time_us: *time_us, offset: *offset, log_ts_us: 10 * offset, values: &[Some(*offset)] };
+            log.insert(&row, &[Keep { sums: true, squares: false }]);
+        }
+        log
+    }
+
+    #[test]
+    fn contributions_stand_in_the_order_of_time_and_offset() {
+        let log = log_of(&[(5, 0), (3, 1), (5, 2), (9, 3), (3, 4), (5, 5), (1, 6)]);
+        assert_eq!(log.times(), [1, 3, 3, 5, 5, 5, 9]);
+        assert_eq!(log.offsets(), [6, 1, 4, 0, 2, 5, 3]);
+        assert_eq!(log.column(0).sum(1, 5), 1 + 4 + 2);
+    }
+
+    #[test]
+    fn a_search_ends_at_the_same_place_from_every_hint() {
+        let times: Vec<i64> = (0..40).map(|step| step / 3 * 2).collect();
+        for target in -1..30 {
+            let expected = times.iter().filter(|time| **time < target).count();
+            for hint in 0..=times.len() + 3 {
+                assert_eq!(seek(&times, target, hint), expected, "{target} from {hint}");
+            }
+        }
+        assert_eq!(seek(&[], 5, 0), 0);
+    }
+
+    #[test]
+    fn a_query_sees_what_lies_below_its_cut_and_was_logged_before() {
+        let log = log_of(&[(5, 0), (3, 1), (7, 2), (6, 3)]);
+        let keep = [Keep { sums: true, squares: false }];
+        let all = Sight { cut: 4, logged_before_us: None };
+        assert!(log.sees_all(all));
+        assert!(!log.sees_all(Sight { cut: 3, logged_before_us: None }));
+        assert!(!log.sees_all(Sight { cut: 4, logged_before_us: Some(30) }));
+        assert!(log.sees_all(Sight { cut: 4, logged_before_us: Some(31) }));
+        assert_eq!(log.visible(4, 7, all, &keep).offsets(), [0, 3]);
+        assert_eq!(log.visible(0, 9, Sight { cut: 2, logged_before_us: None }, &keep).offsets(), [1, 0]);
+        assert_eq!(log.visible(0, 9, Sight { cut: 9, logged_before_us: Some(20) }, &keep).offsets(), [1, 0]);
+    }
+
+    #[test]
+    fn a_drain_hands_out_what_is_new_once() {
+        let mut log = log_of(&[(5, 0), (3, 1)]);
+        log.set_drained();
+        let values = [None];
+        for (time_us, offset) in [(4, 2), (9, 3), (1, 4)] {
+            log.insert(&Contribution { time_us, offset, log_ts_us: 0, values: &values }, &[Keep::default()]);
+        }
+        let mut seen = Vec::new();
+        log.drain(2, |row| seen.push((row.time_us, row.offset, row.values.to_vec())));
+        assert_eq!(seen, [(1, 4, vec![None]), (4, 2, vec![None]), (9, 3, vec![None])]);
+        assert!(log.is_drained());
+        log.drain(2, |_| seen.clear());
+        assert_eq!(seen.len(), 3);
+    }
+}

@@ -1,0 +1,104 @@
+//! One field of a key's contributions: the values in the log's order, with prefix sums where an operator asks for them.
+
+use crate::ops::wide::Wide;
+
+/// Which prefix sums a column keeps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Keep {
+    pub sums: bool,
+    pub squares: bool,
+}
+
+/// Values as integers (numbers scaled, strings as places in the texts), 0 where the field is missing.
+///
+/// A prefix at `i` is over the values `[0, i]`; an insertion adds to the prefixes behind it.
+#[derive(Debug, Default)]
+pub struct Column {
+    values: Vec<i64>,
+    /// Prefix counts of the present values; None as long as none is missing.
+    counts: Option<Vec<u64>>,
+    sums: Vec<i128>,
+    squares: Vec<Wide>,
+}
+
+impl Column {
+    pub fn insert(&mut self, at: usize, value: Option<i64>, keep: Keep) {
+        let stored = value.unwrap_or(0);
+        self.values.insert(at, stored);
+        if value.is_none() && self.counts.is_none() {
+            self.counts = Some((1..self.values.len() as u64).collect());
+        }
+        if let Some(counts) = &mut self.counts {
+            let step = u64::from(value.is_some());
+            counts.insert(at, before(counts, at));
+            counts[at..].iter_mut().for_each(|count| *count += step);
+        }
+        if keep.sums {
+            self.sums.insert(at, before(&self.sums, at));
+            self.sums[at..].iter_mut().for_each(|sum| *sum += i128::from(stored));
+        }
+        if keep.squares {
+            let square = Wide::square(stored);
+            self.squares.insert(at, before(&self.squares, at));
+            self.squares[at..].iter_mut().for_each(|sum| *sum = sum.plus(square));
+        }
+    }
+
+    pub fn get(&self, at: usize) -> Option<i64> {
+        match &self.counts {
+            Some(counts) if counts[at] == before(counts, at) => None,
+            _ => Some(self.values[at]),
+        }
+    }
+
+    /// How many values of `[lo, hi)` are present.
+    pub fn count(&self, lo: usize, hi: usize) -> u64 {
+        match &self.counts {
+            Some(counts) => before(counts, hi) - before(counts, lo),
+            None => (hi - lo) as u64,
+        }
+    }
+
+    /// Bounds: the column keeps sums.
+    pub fn sum(&self, lo: usize, hi: usize) -> i128 {
+        before(&self.sums, hi) - before(&self.sums, lo)
+    }
+
+    /// Bounds: the column keeps squares.
+    pub fn squares(&self, lo: usize, hi: usize) -> Wide {
+        before(&self.squares, hi).minus(before(&self.squares, lo))
+    }
+}
+
+fn before<T: Copy + Default>(prefixes: &[T], at: usize) -> T {
+    match at.checked_sub(1) {
+        Some(last) => prefixes[last],
+        None => T::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_hold_after_insertions_anywhere() {
+        let keep = Keep { sums: true, squares: true };
+        let (mut column, mut plain) = (Column::default(), Vec::new());
+        for (at, value) in [(0, Some(5)), (0, Some(-3)), (2, None), (1, Some(7)), (0, None), (5, Some(i64::MIN))] {
+            column.insert(at, value, keep);
+            plain.insert(at, value);
+        }
+        for lo in 0..=plain.len() {
+            for hi in lo..=plain.len() {
+                let present: Vec<i64> = plain[lo..hi].iter().flatten().copied().collect();
+                let squares = present.iter().fold(Wide::default(), |sum, value| sum.plus(Wide::square(*value)));
+                assert_eq!(column.count(lo, hi), present.len() as u64);
+                assert_eq!(column.sum(lo, hi), present.iter().copied().map(i128::from).sum::<i128>());
+                assert_eq!(column.squares(lo, hi), squares);
+            }
+        }
+        let read: Vec<Option<i64>> = (0..plain.len()).map(|at| column.get(at)).collect();
+        assert_eq!(read, plain);
+    }
+}

@@ -1,0 +1,252 @@
+//! Exact numbers out of IRs: rationals, half-even rounding once, and the canonical JSON of integers and decimals.
+
+use num_bigint::{BigInt, Sign};
+use num_integer::Integer;
+use num_traits::Signed;
+
+/// The largest magnitude that canonical JSON writes as a number.
+const JSON_INT_MAX: u128 = (1 << 53) - 1;
+
+/// `num / den`, unreduced. Bounds: `den` is at least 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rational {
+    pub num: i128,
+    pub den: i128,
+}
+
+/// Ten to the power of a scale. Bounds: scales are 0 to 18, and so far below what i128 holds.
+pub fn power_of_ten(scale: u8) -> i128 {
+    10_i128.pow(u32::from(scale.min(38)))
+}
+
+/// A product of integers of any size; small ones stay out of the heap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Product {
+    Small(i128),
+    Big(BigInt),
+}
+
+impl Product {
+    pub fn of(factors: &[i128]) -> Self {
+        let small = factors.iter().try_fold(1_i128, |product, factor| product.checked_mul(*factor));
+        match small {
+            Some(product) => Product::Small(product),
+            None => Product::Big(factors.iter().map(|factor| BigInt::from(*factor)).product()),
+        }
+    }
+
+    fn into_big(self) -> BigInt {
+        match self {
+            Product::Small(value) => BigInt::from(value),
+            Product::Big(value) => value,
+        }
+    }
+}
+
+/// `num / den` rounded half-even to an integer. Bounds: `den` is above 0.
+pub fn half_even(num: Product, den: Product) -> Product {
+    match (num, den) {
+        (Product::Small(num), Product::Small(den)) => {
+            let (quotient, rest) = (num.div_euclid(den), num.rem_euclid(den));
+            let up = match rest.cmp(&(den - rest)) {
+                std::cmp::Ordering::Less => false,
+                std::cmp::Ordering::Greater => true,
+                std::cmp::Ordering::Equal => quotient & 1 == 1,
+            };
+            // a quotient of i128::MAX divides by one and has no rest
+            Product::Small(quotient + i128::from(up))
+        }
+        (num, den) => Product::Big(half_even_big(&num.into_big(), &den.into_big())),
+    }
+}
+
+fn half_even_big(num: &BigInt, den: &BigInt) -> BigInt {
+    let (quotient, rest) = num.div_mod_floor(den);
+    let up = match (&rest * 2_u8).cmp(den) {
+        std::cmp::Ordering::Less => false,
+        std::cmp::Ordering::Greater => true,
+        std::cmp::Ordering::Equal => quotient.is_odd(),
+    };
+    if up { quotient + 1_u8 } else { quotient }
+}
+
+/// The square root of `num / den` rounded half-even. Bounds: `num` is at least 0, `den` above 0.
+pub fn sqrt_half_even(num: &BigInt, den: &BigInt) -> BigInt {
+    let floor = num.div_floor(den).sqrt();
+    // compared exactly with (floor + 1/2)^2 = (2 floor + 1)^2 / 4
+    let middle: BigInt = &floor * 2_u8 + 1_u8;
+    let up = match (num * 4_u8).cmp(&(den * &middle * &middle)) {
+        std::cmp::Ordering::Less => false,
+        std::cmp::Ordering::Greater => true,
+        std::cmp::Ordering::Equal => floor.is_odd(),
+    };
+    if up { floor + 1_u8 } else { floor }
+}
+
+/// An integer of canonical JSON: a number, or a string where its magnitude exceeds 2^53-1.
+pub fn write_integer(out: &mut Vec<u8>, value: i128) {
+    if value.unsigned_abs() <= JSON_INT_MAX {
+        write_digits(out, value, 0);
+    } else {
+        out.push(b'"');
+        write_digits(out, value, 0);
+        out.push(b'"');
+    }
+}
+
+/// A decimal of canonical JSON: a string with exactly `scale` digits after the point, never a negative zero.
+pub fn write_decimal(out: &mut Vec<u8>, scaled: &Product, scale: u8) {
+    out.push(b'"');
+    match scaled {
+        Product::Small(value) => write_digits(out, *value, scale),
+        Product::Big(value) => {
+            if value.sign() == Sign::Minus {
+                out.push(b'-');
+            }
+            write_pointed(out, value.abs().to_string().as_bytes(), scale);
+        }
+    }
+    out.push(b'"');
+}
+
+fn write_digits(out: &mut Vec<u8>, value: i128, scale: u8) {
+    if value < 0 {
+        out.push(b'-');
+    }
+    let mut buffer = [b'0'; 39];
+    let mut at = buffer.len();
+    let mut rest = value.unsigned_abs();
+    while rest > u128::from(u64::MAX) {
+        at -= 1;
+        buffer[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    let mut rest = rest as u64;
+    while rest > 0 || at == buffer.len() {
+        at -= 1;
+        buffer[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    write_pointed(out, &buffer[at..], scale);
+}
+
+fn write_pointed(out: &mut Vec<u8>, digits: &[u8], scale: u8) {
+    let scale = usize::from(scale);
+    if scale == 0 {
+        out.extend_from_slice(digits);
+        return;
+    }
+    match digits.len().checked_sub(scale) {
+        Some(whole) if whole > 0 => {
+            out.extend_from_slice(&digits[..whole]);
+            out.push(b'.');
+            out.extend_from_slice(&digits[whole..]);
+        }
+        _ => {
+            out.extend_from_slice(b"0.");
+            out.extend(std::iter::repeat_n(b'0', scale - digits.len()));
+            out.extend_from_slice(digits);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rounded(num: i128, den: i128) -> i128 {
+        let small = half_even(Product::Small(num), Product::Small(den));
+        let big = half_even(Product::Big(BigInt::from(num)), Product::Small(den));
+        assert_eq!(small.clone().into_big(), big.into_big());
+        match small {
+            Product::Small(value) => value,
+            Product::Big(_) => 0,
+        }
+    }
+
+    #[test]
+    fn halves_go_to_the_even_neighbour() {
+        let rows = [
+            (5, 2, 2),
+            (7, 2, 4),
+            (-5, 2, -2),
+            (-7, 2, -4),
+            (1, 2, 0),
+            (-1, 2, 0),
+            (3, 2, 2),
+            (-3, 2, -2),
+            (4, 3, 1),
+            (5, 3, 2),
+            (-4, 3, -1),
+            (-5, 3, -2),
+            (0, 9, 0),
+            (6, 3, 2),
+        ];
+        for (num, den, expected) in rows {
+            assert_eq!(rounded(num, den), expected, "{num}/{den}");
+        }
+        assert_eq!(rounded(i128::MAX, 1), i128::MAX);
+        assert_eq!(rounded(i128::MIN, 1), i128::MIN);
+        assert_eq!(rounded(i128::MAX, i128::MAX), 1);
+    }
+
+    #[test]
+    fn a_root_is_rounded_from_the_exact_square() {
+        // 9/4 = 1.5^2 and 25/4 = 2.5^2 lie exactly between two integers
+        for (num, den, expected) in [(9, 4, 2), (25, 4, 2), (49, 4, 4), (2, 1, 1), (3, 1, 2), (0, 1, 0), (1, 4, 0)] {
+            assert_eq!(sqrt_half_even(&BigInt::from(num), &BigInt::from(den)), BigInt::from(expected), "{num}/{den}");
+        }
+    }
+
+    #[test]
+    fn products_beyond_i128_become_big() {
+        let product = Product::of(&[i128::MAX, 10, -3]);
+        assert_eq!(product.into_big(), BigInt::from(i128::MAX) * -30);
+        assert_eq!(Product::of(&[4, -5]), Product::Small(-20));
+        assert_eq!(Product::of(&[]), Product::Small(1));
+    }
+
+    fn decimal(value: i128, scale: u8) -> String {
+        let (mut small, mut big) = (Vec::new(), Vec::new());
+        write_decimal(&mut small, &Product::Small(value), scale);
+        write_decimal(&mut big, &Product::Big(BigInt::from(value)), scale);
+        assert_eq!(small, big);
+        String::from_utf8(small).unwrap_or_default()
+    }
+
+    #[test]
+    fn decimals_have_exactly_their_digits() {
+        let rows = [
+            (0, 2, "\"0.00\""),
+            (5, 2, "\"0.05\""),
+            (-5, 2, "\"-0.05\""),
+            (-123, 2, "\"-1.23\""),
+            (7, 0, "\"7\""),
+            (0, 0, "\"0\""),
+            (100, 2, "\"1.00\""),
+            (12, 2, "\"0.12\""),
+            (1, 18, "\"0.000000000000000001\""),
+        ];
+        for (value, scale, text) in rows {
+            assert_eq!(decimal(value, scale), text);
+        }
+        assert_eq!(decimal(i128::MIN, 3), "\"-170141183460469231731687303715884105.728\"");
+    }
+
+    #[test]
+    fn integers_are_strings_beyond_the_safe_range() {
+        let rows = [
+            (0, "0"),
+            (-7, "-7"),
+            ((1 << 53) - 1, "9007199254740991"),
+            (1 << 53, "\"9007199254740992\""),
+            (-(1 << 53), "\"-9007199254740992\""),
+            (i128::MAX, "\"170141183460469231731687303715884105727\""),
+        ];
+        for (value, text) in rows {
+            let mut out = Vec::new();
+            write_integer(&mut out, value);
+            assert_eq!(out, text.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! A fold out of its entries. Everything is counted again, so that a lost entry is found.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::drain::{column_kinds, group_digest};
+use super::{BLOCK, CONTRIBUTIONS, FIRST, IDENTITY, LISTS, META, STEPS};
+use crate::ENGINE_FORMAT;
+use crate::admit::Reject;
+use crate::digest::{Block, Hash, RangeDigest};
+use crate::fold::counts::{Counts, LISTED_MAX, Listing};
+use crate::fold::firsts::First;
+use crate::fold::{Drained, Fold, Origin};
+use crate::ir::wire::{Corrupt, Decoded, Reader};
+use crate::keylog::Contribution;
+use crate::ops::Atom;
+use crate::plan::Plan;
+use crate::value::ValueType;
+
+/// Why no fold can be made of entries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RestoreError {
+    Damaged,
+    /// What of the state is another than what is asked for.
+    Differs(&'static str),
+}
+
+impl std::fmt::Display for RestoreError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            RestoreError::Damaged => formatter.write_str("the state is damaged or incomplete"),
+            RestoreError::Differs(what) => write!(formatter, "the state has another {what}"),
+        }
+    }
+}
+
+impl From<Corrupt> for RestoreError {
+    fn from(_: Corrupt) -> Self {
+        RestoreError::Damaged
+    }
+}
+
+type Restored<T> = Result<T, RestoreError>;
+
+impl Fold {
+    /// The fold that drained these entries, in any order; definitions and scopes may stand in another order than then.
+    pub fn restore(plan: Arc<Plan>, scopes: &[&[u8]], entries: &[(&[u8], &[u8])]) -> Restored<Fold> {
+        let mut sorted: Vec<(&[u8], &[u8])> = entries.to_vec();
+        sorted.sort_unstable();
+        let find = |key: &[u8]| sorted.iter().find(|(known, _)| *known == key).map(|(_, value)| *value);
+        let identity = find(&[IDENTITY]).ok_or(RestoreError::Damaged)?;
+        let origin = read_identity(identity, &plan, scopes)?;
+        let meta = Meta::read(find(&[META]).ok_or(RestoreError::Damaged)?, &plan)?;
+        let mut fold = Fold::new(plan, scopes, origin).map_err(|_| RestoreError::Damaged)?;
+        let mut loader = Loader::new(&fold);
+        for (key, value) in &sorted {
+            loader.load(&mut fold, key, value)?;
+        }
+        fold.frontier = meta.frontier;
+        fold.digest =
+            RangeDigest::from_parts(meta.last_offset, loader.blocks, meta.tail).map_err(|_| RestoreError::Damaged)?;
+        meta.fill(&mut fold.counts);
+        fold.settle(&meta)
+    }
+
+    /// Compares what was loaded with what there was, and lets it count as drained.
+    fn settle(mut self, meta: &Meta<'_>) -> Restored<Fold> {
+        let found = [
+            self.digest.finished().len(),
+            self.firsts.len(),
+            self.scopes.iter().map(|scope| scope.stairs.len()).sum(),
+            self.keys.iter().map(|keys| keys.contributions()).sum(),
+        ];
+        if found != meta.totals || !has_whole_lists(&self.counts) {
+            return Err(RestoreError::Damaged);
+        }
+        self.firsts.drain();
+        self.scopes.iter_mut().for_each(|scope| {
+            scope.stairs.drain();
+        });
+        self.keys.iter_mut().for_each(|keys| keys.set_drained());
+        self.drained = Drained { frontier: Some(self.frontier), blocks: self.digest.finished().len() };
+        Ok(self)
+    }
+}
+
+/// Every list is as long as its count says.
+fn has_whole_lists(counts: &Counts) -> bool {
+    let lists = counts.groups.iter().flat_map(|group| &group.odd);
+    let lists = lists.chain([&counts.duplicates, &counts.duplicates_differing]);
+    let mut lengths = lists.map(|listing| (listing.items.len(), listing.count));
+    let is_whole = |(length, count): (usize, u64)| length as u64 == count.min(LISTED_MAX as u64);
+    lengths.all(is_whole) && is_whole((counts.rejected.items.len(), counts.rejected.count))
+}
+
+fn read_identity(bytes: &[u8], plan: &Plan, scopes: &[&[u8]]) -> Restored<Origin> {
+    let mut reader = Reader::new(bytes);
+    if reader.text()? != ENGINE_FORMAT {
+        return Err(RestoreError::Differs("format"));
+    }
+    let origin = Origin {
+        stream: reader.text()?.to_owned(),
+        partition: reader.u32()?,
+        start: reader.i64()?,
+        max_skew_us: reader.i64()?,
+    };
+    let group_count = reader.count(1)?;
+    let groups = (0..group_count).map(|_| reader.text()).collect::<Decoded<Vec<&str>>>()?;
+    if !same_set(groups, plan.groups.iter().map(|group| group.digest.as_str()).collect()) {
+        return Err(RestoreError::Differs("plan"));
+    }
+    let scope_count = reader.count(1)?;
+    let known = (0..scope_count).map(|_| reader.bytes()).collect::<Decoded<Vec<&[u8]>>>()?;
+    if !same_set(known, scopes.to_vec()) {
+        return Err(RestoreError::Differs("set of scopes"));
+    }
+    Ok(origin)
+}
+
+fn same_set<T: Ord>(mut left: Vec<T>, mut right: Vec<T>) -> bool {
+    left.sort_unstable();
+    right.sort_unstable();
+    left == right
+}
+
+/// The entry `M`.
+struct Meta<'a> {
+    frontier: i64,
+    last_offset: i64,
+    tail: &'a [u8],
+    /// Finished blocks, first copies, steps, contributions.
+    totals: [usize; 4],
+    counts: Counts,
+}
+
+impl<'a> Meta<'a> {
+    fn read(bytes: &'a [u8], plan: &Plan) -> Restored<Self> {
+        let mut reader = Reader::new(bytes);
+        let (frontier, last_offset, tail) = (reader.i64()?, reader.i64()?, reader.bytes()?);
+        let totals = [reader.len()?, reader.len()?, reader.len()?, reader.len()?];
+        let mut counts = read_counts(&mut reader)?;
+        let order = plan.groups.iter().map(|_| reader.text()).collect::<Decoded<Vec<&str>>>()?;
+        counts.groups = plan.groups.iter().map(|_| Default::default()).collect();
+        for digest in order {
+            let place = plan.groups.iter().position(|group| group.digest == digest).ok_or(Corrupt)?;
+            let group = counts.groups.get_mut(place).ok_or(Corrupt)?;
+            group.usable = reader.u64()?;
+            group.filtered = reader.u64()?;
+            for listing in &mut group.odd {
+                listing.count = reader.u64()?;
+            }
+        }
+        if !reader.is_empty() {
+            return Err(RestoreError::Damaged);
+        }
+        Ok(Meta { frontier, last_offset, tail, totals, counts })
+    }
+
+    /// Gives the counts to what holds the lists already.
+    fn fill(&self, counts: &mut Counts) {
+        let lists = std::mem::replace(counts, self.counts.clone());
+        counts.rejected.items = lists.rejected.items;
+        counts.duplicates.items = lists.duplicates.items;
+        counts.duplicates_differing.items = lists.duplicates_differing.items;
+        counts.holes.ranges = lists.holes.ranges;
+        for (group, lists) in counts.groups.iter_mut().zip(lists.groups) {
+            for (listing, known) in group.odd.iter_mut().zip(lists.odd) {
+                listing.items = known.items;
+            }
+        }
+    }
+}
+
+fn read_counts(reader: &mut Reader<'_>) -> Decoded<Counts> {
+    let mut counts =
+        Counts { records: reader.u64()?, admitted: reader.u64()?, other_pins: reader.u64()?, ..Counts::default() };
+    counts.holes.count = reader.u64()?;
+    counts.rejected.count = reader.u64()?;
+    counts.duplicates.count = reader.u64()?;
+    counts.duplicates_differing.count = reader.u64()?;
+    for count in &mut counts.rejected_by {
+        *count = reader.u64()?;
+    }
+    for value in [&mut counts.skew_us_max, &mut counts.skew_violation, &mut counts.holes.end] {
+        let is_some = reader.u8()? != 0;
+        let number = reader.i64()?;
+        *value = is_some.then_some(number);
+    }
+    Ok(counts)
+}
+
+/// Puts entries where they belong.
+struct Loader {
+    groups: HashMap<Hash, usize>,
+    scopes: HashMap<Hash, usize>,
+    kinds: Vec<Vec<ValueType>>,
+    blocks: Vec<Block>,
+    values: Vec<Option<i64>>,
+}
+
+impl Loader {
+    fn new(fold: &Fold) -> Self {
+        let digests = fold.plan.groups.iter().map(group_digest);
+        Loader {
+            groups: digests.enumerate().map(|(place, digest)| (digest, place)).collect(),
+            scopes: fold.scopes.iter().enumerate().map(|(place, scope)| (scope.digest, place)).collect(),
+            kinds: fold.plan.groups.iter().map(|group| column_kinds(&fold.plan, group)).collect(),
+            blocks: Vec::new(),
+            values: Vec::new(),
+        }
+    }
+
+    fn load(&mut self, fold: &mut Fold, key: &[u8], value: &[u8]) -> Restored<()> {
+        let mut key = Reader::new(key);
+        let mut value = Reader::new(value);
+        match key.u8()? {
+            IDENTITY | META => return Ok(()),
+            LISTS if key.is_empty() => read_lists(&mut value, &mut fold.counts)?,
+            LISTS => {
+                let place = *self.groups.get(&key.array::<32>()?).ok_or(Corrupt)?;
+                let group = fold.counts.groups.get_mut(place).ok_or(Corrupt)?;
+                for listing in &mut group.odd {
+                    read_offsets(&mut value, listing)?;
+                }
+            }
+            CONTRIBUTIONS => self.load_contributions(fold, &mut key, &mut value)?,
+            FIRST => {
+                let id = key.array()?;
+                let offset = i64::from_be_bytes(value.array()?);
+                fold.firsts.meet(First { id, offset, value: value.array()? });
+            }
+            STEPS => {
+                let place = *self.scopes.get(&key.array::<32>()?).ok_or(Corrupt)?;
+                key.array::<8>()?;
+                let scope = fold.scopes.get_mut(place).ok_or(Corrupt)?;
+                while !value.is_empty() {
+                    let (offset, time_us) = (value.i64()?, value.i64()?);
+                    scope.stairs.observe(offset, time_us);
+                }
+            }
+            BLOCK => {
+                let index = u64::from_be_bytes(key.array()?);
+                let count = u32::from_be_bytes(value.array()?);
+                self.blocks.push(Block { index, count, digest: value.array()? });
+            }
+            _ => return Err(RestoreError::Damaged),
+        }
+        if key.is_empty() && value.is_empty() { Ok(()) } else { Err(RestoreError::Damaged) }
+    }
+
+    fn load_contributions(&mut self, fold: &mut Fold, key: &mut Reader<'_>, value: &mut Reader<'_>) -> Restored<()> {
+        let scope = *self.scopes.get(&key.array::<32>()?).ok_or(Corrupt)?;
+        let place = *self.groups.get(&key.array::<32>()?).ok_or(Corrupt)?;
+        let length = u32::from_be_bytes(key.array()?);
+        let id = std::str::from_utf8(key.take(length as usize)?).map_err(|_| Corrupt)?;
+        key.array::<8>()?;
+        let kinds = self.kinds.get(place).ok_or(Corrupt)?;
+        let group = fold.plan.groups.get(place).ok_or(Corrupt)?;
+        let keys = fold.keys.get_mut(place).ok_or(Corrupt)?;
+        while !value.is_empty() {
+            let (time_us, offset, log_ts_us) = (value.i64()?, value.i64()?, value.i64()?);
+            self.values.clear();
+            for kind in kinds {
+                self.values.push(match value.u8()? {
+                    0 => None,
+                    _ => match Atom::decode(value, *kind)? {
+                        Atom::Number(raw) => Some(raw),
+                        Atom::Text(text) => i64::try_from(fold.texts.intern(text)).ok(),
+                    },
+                });
+            }
+            keys.insert(group, scope, id, &Contribution { time_us, offset, log_ts_us, values: &self.values });
+        }
+        Ok(())
+    }
+}
+
+fn read_lists(reader: &mut Reader<'_>, counts: &mut Counts) -> Decoded<()> {
+    for _ in 0..reader.count(2)? {
+        let offset = reader.i64()?;
+        let reject = Reject::ALL.get(usize::from(reader.u8()?)).ok_or(Corrupt)?;
+        counts.rejected.items.push((offset, *reject));
+    }
+    read_offsets(reader, &mut counts.duplicates)?;
+    read_offsets(reader, &mut counts.duplicates_differing)?;
+    for _ in 0..reader.count(2)? {
+        counts.holes.ranges.push((reader.i64()?, reader.i64()?));
+    }
+    Ok(())
+}
+
+fn read_offsets(reader: &mut Reader<'_>, listing: &mut Listing<i64>) -> Decoded<()> {
+    let count = reader.count(1)?;
+    listing.items = (0..count).map(|_| reader.i64()).collect::<Decoded<Vec<i64>>>()?;
+    Ok(())
+}
