@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use crate::json::{NotJson, Scanner, checked_text};
+use crate::json::{NotJson, Scanner, Text, checked_text};
 use crate::value::{int, is_integer, shortest};
 
 /// The largest magnitude that is written as a number; beyond it a double could not hold it.
@@ -143,7 +143,7 @@ impl<'a> Canonicalizer<'a> {
                 Ok(())
             }
             b'"' => {
-                write_string(&mut self.out, &scanner.string()?.cow());
+                write_text(&mut self.out, scanner.string()?);
                 Ok(())
             }
             b't' | b'f' | b'n' => {
@@ -165,10 +165,10 @@ impl<'a> Canonicalizer<'a> {
             if self.members.len() > first {
                 self.out.push(b',');
             }
+            let begin = self.out.len();
+            write_text(&mut self.out, name);
             let name = name.cow();
             ordered &= self.members[first..].last().is_none_or(|last| cmp_utf16(&last.name, &name).is_lt());
-            let begin = self.out.len();
-            write_string(&mut self.out, &name);
             self.out.push(b':');
             let (value, inner) = (self.out.len(), self.members.len());
             let before = scanner.here();
@@ -205,6 +205,19 @@ impl<'a> Canonicalizer<'a> {
         self.out.truncate(start);
         self.out.extend_from_slice(&self.scratch);
         self.members.append(&mut members);
+    }
+}
+
+/// Writes a string that was read; one without escapes stands as it stood.
+#[inline]
+fn write_text(out: &mut Vec<u8>, text: Text<'_>) {
+    match text.plain() {
+        Some(plain) => {
+            out.push(b'"');
+            out.extend_from_slice(plain.as_bytes());
+            out.push(b'"');
+        }
+        None => write_string(out, &text.cow()),
     }
 }
 

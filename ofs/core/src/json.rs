@@ -40,6 +40,11 @@ pub struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
+    /// The string's characters where it has no escapes, so that they are also how it is written.
+    pub fn plain(self) -> Option<&'a str> {
+        if self.escaped { None } else { Some(self.raw) }
+    }
+
     /// The string's characters; borrowed unless it has escapes.
     pub fn cow(self) -> Cow<'a, str> {
         if self.escaped { Cow::Owned(unescape(self.raw)) } else { Cow::Borrowed(self.raw) }
