@@ -57,6 +57,15 @@ _WRITER: Final = {
     "queue.buffering.max.messages": 200_000,
 }
 _UNREACHABLE: Final = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE})
+_NO_ANSWER: Final = _UNREACHABLE | {KafkaError._TIMED_OUT, KafkaError._TIMED_OUT_QUEUE}
+_NOT_READY: Final = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    }
+)
 T = TypeVar("T")
 
 
@@ -87,8 +96,11 @@ class KafkaCluster:
         topic_id, partitions = identity
         with self.mapped(f"topic {name}"):
             resource = ConfigResource(ResourceType.TOPIC, name)
-            found = self._client().describe_configs([resource], request_timeout=REQUEST_S)
-            config = _result(found[resource])
+            config = _patiently(
+                lambda: _result(
+                    self._client().describe_configs([resource], request_timeout=REQUEST_S)[resource]
+                )
+            )
         return TopicFacts(
             name=name,
             topic_id=topic_id,
@@ -100,14 +112,19 @@ class KafkaCluster:
     def identity(self, name: str) -> tuple[str, int] | None:
         """(topic id, partition count) now; None where the topic does not exist."""
         with self.mapped(f"topic {name}"):
-            found = self._client().describe_topics(TopicCollection([name]), request_timeout=REQUEST_S)
+            wanted = TopicCollection([name])
             try:
-                described = _result(found[name])
+                described = _patiently(
+                    lambda: _result(self._client().describe_topics(wanted, request_timeout=REQUEST_S)[name]),
+                    final=KafkaError.UNKNOWN_TOPIC_OR_PART,
+                )
             except KafkaException as error:
                 if _code(error) == KafkaError.UNKNOWN_TOPIC_OR_PART:
                     return None
                 raise
-            return str(described.topic_id), len(described.partitions)
+            # Kafka and its tools write a topic id as URL-safe base64, the library as plain base64
+            topic_id = str(described.topic_id).replace("+", "-").replace("/", "_")
+            return topic_id, len(described.partitions)
 
     def bounds(self, name: str, partitions: Iterable[int]) -> dict[int, OffsetRange]:
         """For each partition the low watermark and the last stable offset now."""
@@ -157,6 +174,11 @@ class KafkaCluster:
         try:
             yield
         except (KafkaException, FutureTimeoutError, RuntimeError, ValueError) as error:
+            if isinstance(error, FutureTimeoutError) or _code(error) in _NO_ANSWER:
+                raise self.error(
+                    f"Kafka at {self.bootstrap} cannot be reached ({what}: no answer within {REQUEST_S:.0f} s)",
+                    hint="is the broker up, and is the address the one it advertises?",
+                ) from error
             raise self.error(f"Kafka at {self.bootstrap}: {what}: {_reason(error)}") from error
 
     def _client(self) -> AdminClient:
@@ -168,10 +190,16 @@ class KafkaCluster:
         if not wanted:
             return {}
         with self.mapped(f"offsets of topic {name}"):
-            found = self._client().list_offsets(
-                wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=REQUEST_S
+            return _patiently(
+                lambda: {
+                    key.partition: _result(future).offset
+                    for key, future in self._client()
+                    .list_offsets(
+                        wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=REQUEST_S
+                    )
+                    .items()
+                }
             )
-            return {key.partition: _result(future).offset for key, future in found.items()}
 
 
 class KafkaReader:
@@ -222,7 +250,9 @@ class KafkaReader:
     def check_alive(self, idle_s: float, where: str) -> None:
         """Raises where nothing has come for too long: sooner when the cluster cannot be reached."""
         if self._down is not None and idle_s > _UNREACHABLE_S:
-            raise self._cluster.error(f"Kafka at {self._cluster.bootstrap}: {where}: {self._down}")
+            raise self._cluster.error(
+                f"Kafka at {self._cluster.bootstrap} cannot be reached ({where}: {self._down})"
+            )
         if idle_s > STALL_S:
             raise self._cluster.error(
                 f"Kafka at {self._cluster.bootstrap}: {where}: no progress for {idle_s:.0f} s",
@@ -335,7 +365,9 @@ def read_range(
             )
             if fatal is not None:
                 raise cluster.error(f"Kafka at {cluster.bootstrap}: {where}: {fatal.name()}: {fatal.str()}")
-            inside = [message for message in messages if (message.offset() or 0) < span.end]
+            inside = messages
+            if messages and (messages[-1].offset() or 0) >= span.end:
+                inside = [message for message in messages if (message.offset() or 0) < span.end]
             reached = max(position, ends.get(partition, 0), reader.position(topic, partition))
             if inside:
                 yield inside
@@ -378,11 +410,28 @@ def _header_list(headers: Any) -> list[tuple[str, bytes | None]]:
     return [(name, value) for name, value in headers or ()]
 
 
+def _patiently(ask: Callable[[], T], *, final: int | None = None) -> T:
+    """Ask again while the answer is that the cluster is not ready, as for a moment after a topic was created.
+
+    `final`: an error code that is an answer although the library calls it retriable.
+    """
+    deadline = time.monotonic() + REQUEST_S
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            inner = error.args[0] if error.args else None
+            is_passing = isinstance(inner, KafkaError) and (inner.retriable() or inner.code() in _NOT_READY)
+            if not is_passing or _code(error) == final or time.monotonic() > deadline:
+                raise
+            time.sleep(_CONSUME_S)
+
+
 def _result(future: Future[T]) -> T:
     return future.result(timeout=REQUEST_S + 2)
 
 
-def _code(error: KafkaException) -> int | None:
+def _code(error: BaseException) -> int | None:
     inner = error.args[0] if error.args else None
     return inner.code() if isinstance(inner, KafkaError) else None
 

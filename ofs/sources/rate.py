@@ -37,7 +37,7 @@ class RateLimiter:
         """Take down records that were read, and wait until the rate allows the next ones."""
         with self._lock:
             now = self._clock()
-            self._free_at = max(self._free_at, now) + records / self._records_per_s
+            self._free_at = max(self._free_at, now - _BURST_S) + records / self._records_per_s
             wait_s = self._free_at - now
         if wait_s > 0:
             self._sleep(wait_s)
