@@ -184,7 +184,9 @@ impl RangeDigest {
         let ascending = finished.windows(2).all(|pair| pair[0].index < pair[1].index);
         let before_open = finished.last().is_none_or(|last| last.index < open);
         let whole = rest.is_empty() && i64::from(count) <= BLOCK_OFFSETS && last_offset >= -1;
-        if !(ascending && before_open && whole) {
+        let holds_last =
+            records.is_empty() || last_offset >= 0 && u64::try_from(last_offset / BLOCK_OFFSETS) == Ok(open);
+        if !(ascending && before_open && whole && holds_last) {
             return Err(DigestError::State);
         }
         Ok(RangeDigest { finished, open, records, last_offset: (last_offset >= 0).then_some(last_offset) })

@@ -131,9 +131,9 @@ _TEXTS = st.sampled_from(
     ]
     + ["[" * depth + "]" * depth for depth in (126, 127, 128)]
 )
+_PIN_NAMES = ["manifest_fingerprint", "parameter_hash", "scenario_id", "run_id", "seed", "platform_run_id"]
 _NAMES = st.sampled_from(
-    "event_id event_type ts_utc payload manifest_fingerprint parameter_hash scenario_id run_id seed".split()
-    + r"platform_run_id scenario_run_id other \u0073eed p\u0061yload".split()
+    ["event_id", "event_type", "ts_utc", "payload", "other", r"\u0073eed", r"p\u0061yload", *_PIN_NAMES]
 )
 
 

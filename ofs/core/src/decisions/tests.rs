@@ -1,4 +1,5 @@
 use super::*;
+use crate::digest::sha256;
 
 const SPEC: &str = r#"{"as_of_time_utc":"1970-01-01T00:00:01Z","as_of_basis":"event_time"}"#;
 const WATERMARK: &str = r#"{"as_of_basis":"watermark"}"#;

@@ -1,0 +1,109 @@
+//! A decision as it is to be answered, and what of many is still to be.
+
+use super::{Decisions, Key};
+use crate::digest::Hash;
+use crate::record::AsOfBasis;
+use crate::shapes::Shape;
+
+/// A regular decision as it is to be answered. Units: times are microseconds.
+#[derive(Clone)]
+pub struct DecisionView<'a> {
+    pub index: usize,
+    pub id: &'a str,
+    pub request_id: Option<&'a str>,
+    /// Canonical ContextPins; `shape.scope` is their number.
+    pub pins: &'a [u8],
+    pub shape_index: u32,
+    pub shape: &'a Shape,
+    /// Flat in the order of the shape's streams.
+    pub cuts: &'a [i64],
+    /// As the decision gives it.
+    pub as_of_given_us: Option<i64>,
+    /// Resolved: given, or for the watermark basis derived; None while that is to come.
+    pub as_of_us: Option<i64>,
+    pub online_hash: Option<Hash>,
+    /// SHA-256 of the canonical bytes of the online features, if the decision holds them.
+    pub online_features_digest: Option<Hash>,
+    /// Bound, not excluded and with an as-of.
+    pub answerable: bool,
+    keys: &'a [Key],
+    key_types: &'a [Box<str>],
+    key_texts: &'a str,
+}
+
+impl<'a> DecisionView<'a> {
+    /// (key type, key id), as given.
+    pub fn keys(&self) -> impl ExactSizeIterator<Item = (&'a str, &'a str)> + use<'a> {
+        let (types, mut rest) = (self.key_types, self.key_texts);
+        self.keys.iter().map(move |key| {
+            let (id, tail) = rest.split_at_checked(key.id_len as usize).unwrap_or((rest, ""));
+            rest = tail;
+            (types.get(key.key_type as usize).map_or("", |key_type| key_type), id)
+        })
+    }
+
+    /// Positions of the groups in the plan, in name order; empty until bound.
+    pub fn group_indexes(&self) -> &'a [u32] {
+        self.shape.group_indexes.as_deref().unwrap_or_default()
+    }
+}
+
+impl Decisions {
+    /// The decision, None where it is irregular or does not exist.
+    pub fn view(&self, index: usize) -> Option<DecisionView<'_>> {
+        let row = self.rows.get(index)?;
+        let regular = row.regular.as_ref()?;
+        let shape = self.shapes.shapes.get(regular.shape as usize)?;
+        let as_of_given_us = shape.has_as_of.then_some(regular.as_of_us);
+        let as_of_us = match shape.as_of_basis {
+            AsOfBasis::Watermark => self.derived_as_of_us.get(&index).copied(),
+            AsOfBasis::EventTime | AsOfBasis::IngestTime => as_of_given_us,
+        };
+        let rest = self.texts.get(row.text..)?;
+        let (id, rest) = rest.split_at_checked(row.id_len as usize)?;
+        let (request_id, key_texts) = rest.split_at_checked(regular.request_len.unwrap_or(0) as usize)?;
+        Some(DecisionView {
+            index,
+            id,
+            request_id: regular.request_len.map(|_| request_id),
+            pins: self.pins.canonical(shape.scope),
+            shape_index: regular.shape,
+            shape,
+            cuts: self.cuts.get(regular.cuts..regular.cuts + shape.cut_count())?,
+            as_of_given_us,
+            as_of_us,
+            online_hash: shape.has_hash.then_some(regular.online_hash),
+            online_features_digest: regular.features.and_then(|at| self.features.get(at as usize).copied()),
+            answerable: shape.group_indexes.is_some() && !row.excluded && as_of_us.is_some(),
+            keys: self.keys.get(regular.keys..regular.keys + regular.key_count as usize)?,
+            key_types: &self.key_types,
+            key_texts,
+        })
+    }
+
+    /// The time of `decided_at_utc`, else the given as-of, else the smallest integer; None of an irregular one.
+    pub fn decided_us(&self, index: usize) -> Option<i64> {
+        self.rows.get(index)?.regular.as_ref().map(|regular| regular.decided_us)
+    }
+
+    /// Not excluded: answerable, or still to be once bound and derived.
+    pub fn is_excluded(&self, index: usize) -> bool {
+        self.rows.get(index).is_none_or(|row| row.excluded || row.regular.is_none())
+    }
+
+    /// The largest cut of a partition, of the answerable or still to be derived decisions `[lo, hi)`; -1 when none.
+    pub fn cut_max(&self, stream: &str, partition: u32, lo: usize, hi: usize) -> i64 {
+        let positions: Vec<Option<usize>> = self
+            .shapes()
+            .iter()
+            .map(|shape| shape.group_indexes.as_ref().and_then(|_| shape.cut_position(stream, partition)))
+            .collect();
+        let rows = self.rows.get(lo.min(hi)..hi.min(self.rows.len())).unwrap_or_default();
+        let cuts = rows.iter().filter(|row| !row.excluded).filter_map(|row| {
+            let regular = row.regular.as_ref()?;
+            let position = (*positions.get(regular.shape as usize)?)?;
+            self.cuts.get(regular.cuts + position).copied()
+        });
+        cuts.max().unwrap_or(-1)
+    }
+}
