@@ -24,4 +24,6 @@ def format_scaled(scaled: int, scale: int) -> str:
     """
     sign = "-" if scaled < 0 else ""
     digits = str(abs(scaled)).rjust(scale + 1, "0")
-    return f"{sign}{digits[: len(digits) - scale]}.{digits[len(digits) - scale :]}" if scale else sign + digits
+    return (
+        f"{sign}{digits[: len(digits) - scale]}.{digits[len(digits) - scale :]}" if scale else sign + digits
+    )
