@@ -12,6 +12,7 @@ from typing import Any
 
 from ofs.canonical import jcs
 from ofs.features import Registry, lock
+from ofs.runtime.report import ReplayReport
 from ofs.units import SECOND_US, format_timestamp_us, parse_timestamp_us
 from tests.integration.topics import Written
 
@@ -159,3 +160,11 @@ def write_decisions(path: Path, decisions: Sequence[Mapping[str, Any]]) -> Path:
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """The JSON objects of a file of lines."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def verdicts(report: ReplayReport) -> tuple[int, int, int]:
+    """How many decisions are MATCH, MISMATCH and UNCHECKABLE."""
+    match, mismatch, uncheckable = (
+        report.results.get(name, 0) for name in ("MATCH", "MISMATCH", "UNCHECKABLE")
+    )
+    return match, mismatch, uncheckable

@@ -43,7 +43,7 @@ def test_replay_export_and_verify_work_from_the_command_line(
     for number, events in enumerate((f"kafka://{bootstrap}", f"archive:{archive}")):
         done = _ofs("replay", "--events", events, *common, "--out", str(tmp_path / f"out{number}"))
         assert done.returncode == ExitCode.ALL_MATCH, done.stderr
-        assert json.loads(done.stdout)["results"] == {"MATCH": 1, "MISMATCH": 0, "UNCHECKABLE": 0}
+        assert json.loads(done.stdout)["results"]["MATCH"] == 1
 
 
 def test_one_snapshot_is_rebuilt_from_a_topic(

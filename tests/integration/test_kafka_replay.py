@@ -22,6 +22,7 @@ from tests.integration.scenario import (
     read_lines,
     registry,
     time_us,
+    verdicts,
     write_decisions,
     written,
 )
@@ -98,7 +99,7 @@ def test_replay_matches_when_the_topic_has_aborted_and_control_records(run: Run)
     run.topics.write(run.topic, written([Auth(second=5, partition=2)], first=200))
     end = offsets[-1] + 2  # the last record and the commit marker behind it
     report = run.replay([run.decide("d1", TEN, {0: end, 1: 0, 2: 0})])
-    assert report.results == {"MATCH": 1, "MISMATCH": 0, "UNCHECKABLE": 0}
+    assert verdicts(report) == (1, 0, 0)
     assert report.exit_code is ExitCode.ALL_MATCH
     first = _partition(report)
     assert (first.start, first.end, first.records, first.holes.count) == (0, end, 10, 6)
@@ -117,7 +118,7 @@ def test_replay_answers_cuts_that_are_not_comparable(run: Run) -> None:
         run.decide("d2", [*left, *right[:2]], {0: 5, 1: 2}),
     ]
     report = run.replay(decisions)
-    assert report.results == {"MATCH": 2, "MISMATCH": 0, "UNCHECKABLE": 0}
+    assert verdicts(report) == (2, 0, 0)
 
 
 def test_replay_finds_the_mismatch_when_a_decision_saw_one_event_less(run: Run) -> None:
@@ -125,7 +126,7 @@ def test_replay_finds_the_mismatch_when_a_decision_saw_one_event_less(run: Run) 
     run.topics.create(run.topic)
     run.topics.write(run.topic, written(TEN))
     report = run.replay([run.decide("d1", TEN[:9], {0: 10}), run.decide("d2", TEN, {0: 10})])
-    assert report.results == {"MATCH": 1, "MISMATCH": 1, "UNCHECKABLE": 0}
+    assert verdicts(report) == (1, 1, 0)
     assert report.exit_code is ExitCode.MISMATCH
     assert [line["result"] for line in run.parity()] == ["MISMATCH", "MATCH"]
 
@@ -142,7 +143,7 @@ def test_replay_gives_equal_bytes_from_broker_and_archive(run: Run) -> None:
     archive = run.export()
     live = run.replay(decisions, "live")
     stored = run.replay(decisions, "stored", events=f"archive:{archive}")
-    assert live.results == {"MATCH": 3, "MISMATCH": 0, "UNCHECKABLE": 0}
+    assert verdicts(live) == (3, 0, 0)
     assert live.parity_digest == stored.parity_digest
     for file in ("parity.jsonl", "snapshots.jsonl", "deadletter.jsonl"):
         assert (run.folder / "live" / file).read_bytes() == (run.folder / "stored" / file).read_bytes()
@@ -156,7 +157,7 @@ def test_replay_counts_malformed_records_and_goes_on(run: Run) -> None:
     bad = [Written(b"{", timestamp_ms=time_us(0) // 1_000), Written(None, timestamp_ms=time_us(0) // 1_000)]
     run.topics.write(run.topic, [*bad, *written(TEN)])
     report = run.replay([run.decide("d1", TEN, {0: 12})])
-    assert report.results["MATCH"] == 1
+    assert verdicts(report) == (1, 0, 0)
     rejected = _partition(report).rejected
     assert rejected.by_reason == {"not_json": 1, "value_null": 1}
     assert [tuple(item) for item in rejected.offsets] == [(0, "not_json"), (1, "value_null")]
@@ -173,7 +174,7 @@ def test_compacted_topic_is_refused_when_no_archive_covers_it(run: Run) -> None:
     assert refused.reasons == {"STREAM_COMPACTED": 1}
     assert refused.exit_code is ExitCode.INCOMPLETE
     answered = run.replay(decisions, "answered", archive=str(archive))
-    assert answered.results == {"MATCH": 1, "MISMATCH": 0, "UNCHECKABLE": 0}
+    assert verdicts(answered) == (1, 0, 0)
 
 
 def test_removed_head_is_history_truncated_when_no_archive_holds_it(run: Run) -> None:
@@ -189,7 +190,7 @@ def test_removed_head_is_history_truncated_when_no_archive_holds_it(run: Run) ->
     missing = [item for detail in line["evidence"]["reason_details"] for item in detail.get("missing", [])]
     assert {"stream": run.topic, "partition": 0, "start": 0, "end": 4} in missing
     whole = run.replay(decisions, "whole", archive=str(archive))
-    assert whole.results == {"MATCH": 1, "MISMATCH": 0, "UNCHECKABLE": 0}
+    assert verdicts(whole) == (1, 0, 0)
 
 
 def test_removed_head_does_not_matter_when_every_window_is_finite(run: Run) -> None:
@@ -199,7 +200,7 @@ def test_removed_head_does_not_matter_when_every_window_is_finite(run: Run) -> N
     run.topics.write(run.topic, written([*TEN, *later]))
     run.topics.delete_before(run.topic, 0, 8)
     report = run.replay([run.decide("d1", later, {0: 15}, as_of_s=5 * 3_600 + 60, group="card_recent")])
-    assert report.results == {"MATCH": 1, "MISMATCH": 0, "UNCHECKABLE": 0}
+    assert verdicts(report) == (1, 0, 0)
     assert (_partition(report).start, _partition(report).start_from) == (10, "bound")
 
 
@@ -229,7 +230,7 @@ def test_time_basis_is_resolved_once_and_recorded(run: Run) -> None:
         basis_time=times,
         streams=[run.topic],
     )
-    assert report.results == {"MATCH": 1, "MISMATCH": 0, "UNCHECKABLE": 0}
+    assert verdicts(report) == (1, 0, 0)
     mapping = report.certificate.time_mapping if report.certificate is not None else None
     found = {entry.log_time_utc: entry.offset for entry in mapping or ()}
     assert found == {times[0]: 10, times[1]: None}
@@ -250,7 +251,7 @@ def test_decisions_are_read_from_a_topic_range(run: Run, name: Callable[[], str]
         features=str(run.features),
         out=str(run.folder / "out"),
     )
-    assert report.results == {"MATCH": 3, "MISMATCH": 0, "UNCHECKABLE": 0}
+    assert verdicts(report) == (3, 0, 0)
     assert [line["decision_id"] for line in run.parity()] == ["d2", "d3", "d4"]
 
 

@@ -28,6 +28,7 @@ LIMIT_S = 30.0
 POLL_S = 0.1
 # events of the past must not be expired by the broker: retention looks at the record's own time
 KEPT = {"retention.ms": "-1"}
+_URL_SAFE = str.maketrans("+/", "-_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,9 @@ class Topics:
         return self.topic_id(topic)
 
     def topic_id(self, topic: str) -> str:
-        """The topic's id as the broker writes it."""
+        """The topic's id as Kafka's own tools write it; the client writes + and / where they write - and _."""
         described = self._admin.describe_topics(TopicCollection([topic]))[topic].result(LIMIT_S)
-        return str(described.topic_id)
+        return str(described.topic_id).translate(_URL_SAFE)
 
     def configure(self, topic: str, **config: str) -> None:
         """Set settings of the topic (names with _ for .) and wait until the broker reports them."""
