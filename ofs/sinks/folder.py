@@ -105,9 +105,9 @@ class FolderSink:
             self._files[CERTIFICATE] = _OutputFile(partial / CERTIFICATE)
             self._files[CERTIFICATE].write([jcs(dict(certificate))])
             outputs: dict[str, object] = {name: file.finish() for name, file in self._files.items()}
-            run_file = _OutputFile(partial / RUN)
-            run_file.write([jcs({**run, "replay_id": self._replay_id, "outputs": outputs})])
-            run_file.finish()
+            self._files[RUN] = _OutputFile(partial / RUN)
+            self._files[RUN].write([jcs({**run, "replay_id": self._replay_id, "outputs": outputs})])
+            self._files[RUN].finish()
             _sync(partial)
             try:
                 partial.rename(self._out)
