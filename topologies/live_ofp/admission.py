@@ -25,7 +25,6 @@ Scope = tuple[str | int | None, ...]
 _HEX32: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _HEX64: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
-_LONG_NUMBER: Final = re.compile(r"[-+.eE0-9]{101}")
 
 
 class Real(str):
@@ -112,7 +111,7 @@ def _decode(text: str) -> Any:
     """One JSON value. Raises ValueError for anything else, and beyond the limits."""
     if text.count("[") + text.count("{") > DEPTH_MAX or "\\u" in text:
         _check_tokens(text)
-    return (_CAREFUL if _LONG_NUMBER.search(text) else _PLAIN).decode(text)
+    return _DECODER.decode(text)
 
 
 def _check_tokens(text: str) -> None:
@@ -142,8 +141,7 @@ def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-_PLAIN: Final = json.JSONDecoder(parse_float=Real, parse_constant=_refuse)
-_CAREFUL: Final = json.JSONDecoder(
+_DECODER: Final = json.JSONDecoder(
     parse_int=lambda literal: int(_short(literal)),
     parse_float=lambda literal: Real(_short(literal)),
     parse_constant=_refuse,

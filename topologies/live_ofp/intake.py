@@ -25,6 +25,7 @@ Reader = Callable[[Any], Scalar | None]
 _PLAIN_DECIMAL: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?", re.ASCII)
 _NUMBER: Final = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([-+]?[0-9]+))?", re.ASCII)
 _EXPONENT_MAX: Final = 30
+_DECIMAL_LITERALS: Final = (int, Real, str)
 
 
 class _InvalidError(ValueError):
@@ -92,7 +93,7 @@ def _reader(value_type: ValueType) -> Reader:
             return lambda value: value if type(value) is int and -INT64_MAX <= value <= INT64_MAX else None
         case ValueKind.DECIMAL:
             scale = value_type.scale or 0
-            return lambda value: _scaled(value, scale)
+            return lambda value: _scaled(value, scale) if type(value) in _DECIMAL_LITERALS else None
         case ValueKind.STRING:
             return lambda value: value if type(value) is str else None
         case ValueKind.BOOL:
@@ -101,6 +102,7 @@ def _reader(value_type: ValueType) -> Reader:
             return lambda value: parse_timestamp_us(value) if type(value) is str else None
 
 
+@lru_cache(maxsize=4096, typed=True)  # a number literal and a string may be equal, yet not mean the same
 def _scaled(value: Any, scale: int) -> int | None:
     if type(value) is int:
         scaled = value * 10**scale

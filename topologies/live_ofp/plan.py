@@ -70,6 +70,10 @@ class GroupPlan:
             None if None in reaches else max(reach for reach in reaches if reach is not None)
         )
 
+    def column(self, field: str) -> int:
+        """Where the group's rows hold a field's value. Raises KeyError for a field that no feature has."""
+        return self._columns[field]
+
     def _kept_in(self, features: list[Feature]) -> list[Kept]:
         kept: list[Kept] = []
         for feature in features:

@@ -10,12 +10,12 @@ from typing import Any, Final
 from ofs.contracts import AsOfBasis
 from ofs.errors import UsageError, invariant
 from ofs.features import DropLate, FeatureGroup
-from ofs.units import format_timestamp_us, next_offset
+from ofs.units import next_offset
 from topologies.live_ofp.admission import Event, Scope, admit, scope_of
 from topologies.live_ofp.key_state import KeyState
 from topologies.live_ofp.plan import GroupPlan
 from topologies.live_ofp.running import Row
-from topologies.live_ofp.snapshot import OnlineSnapshot, Pins, canonical_pins, freshness
+from topologies.live_ofp.snapshot import OnlineSnapshot, Pins, canonical_pins, freshness, time_text
 
 __all__ = ["Contribution", "LiveOfp", "Question"]
 
@@ -118,7 +118,6 @@ class LiveOfp:
         for name, plan in self.plans.items():
             taken = plan.intake.take(event)
             if isinstance(taken, str):
-                self.tally[f"{name[0]}:{taken}"] += 1
                 continue
             late = plan.group.late
             if (
@@ -126,7 +125,6 @@ class LiveOfp:
                 and max_before_us is not None
                 and event.event_time_us < max_before_us - late.allowed_lateness_us
             ):
-                self.tally[f"{name[0]}:late"] += 1
                 continue
             key, values = taken
             yield Contribution(name, event.scope, key, (event.event_time_us, *place, *values))
@@ -175,7 +173,7 @@ class LiveOfp:
         return OnlineSnapshot(
             context_pins=canonical_pins(question.pins),
             as_of_basis=question.as_of_basis,
-            as_of_time_utc=format_timestamp_us(as_of_us),
+            as_of_time_utc=time_text(as_of_us),
             cut=self.cut,
             groups=tuple((plan.group.name, plan.group.version, plan.digest) for plan in plans),
             keys=tuple(question.keys),

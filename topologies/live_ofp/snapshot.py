@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -12,7 +13,7 @@ from ofs.canonical import DEFAULT_HASH_RULE, format_integer, jcs, sha256_hex
 from ofs.contracts import SNAPSHOT_SCHEMA, AsOfBasis
 from ofs.units import format_timestamp_us
 
-__all__ = ["OnlineSnapshot", "Pins", "canonical_pins", "decision_record", "freshness"]
+__all__ = ["OnlineSnapshot", "Pins", "canonical_pins", "decision_record", "freshness", "time_text"]
 
 Pins = Mapping[str, str | int | None]
 """ContextPins as an object; a pin that is absent or null is not there."""
@@ -57,6 +58,12 @@ class OnlineSnapshot:
         return jcs(self.identity)
 
 
+@lru_cache(maxsize=4096)
+def time_text(time_us: int) -> str:
+    """RFC 3339 with six digits; decisions that follow each other ask for the same times."""
+    return format_timestamp_us(time_us)
+
+
 def canonical_pins(pins: Pins) -> dict[str, Any]:
     """The pins as hashed bytes have them: a seed beyond 2^53-1 as a string."""
     return {
@@ -73,7 +80,7 @@ def freshness(last_us: int | None, as_of_us: int, stale_after_us: int | None) ->
     age_us = as_of_us - last_us
     is_stale = stale_after_us is not None and age_us > stale_after_us
     return {
-        "last_event_time_utc": format_timestamp_us(last_us),
+        "last_event_time_utc": time_text(last_us),
         "age_us": format_integer(age_us),
         "state": "STALE" if is_stale else "FRESH",
     }
