@@ -2,8 +2,8 @@
 
 A block is fenced as `console`. A line `$ command` is run by bash; the lines up to the next one are its output, where
 `...` alone stands for any lines, and nothing is compared where none are given. A command may fail only where the next
-is `$ echo $?`. All blocks of a document run in one folder that shows the repository's, so that what they write stays
-out of it.
+is `$ echo $?`. A block of another language with ` file=PATH` behind it is that file's content. All blocks of a document
+run in one folder that shows the repository's, so that what they write stays out of it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ SHOWN = ("contracts", "docs", "tests", "topologies", "README.md")
 LIMIT_S = 120
 ANY_LINES = "..."
 _BLOCK = re.compile(r"^```console\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r"^```[a-z]+ file=(?P<path>\S+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+_HERE = re.compile(r"<<-?'?(?P<word>\w+)'?")
 _STATUS = "echo $?"
 
 
@@ -34,7 +36,7 @@ class Command:
 
 
 def commands(document: str) -> Iterator[Command]:
-    """The commands of a document's console blocks, in order; a trailing backslash continues one."""
+    """The commands of a document's console blocks, in order; a trailing backslash or a here-document continues one."""
     for block in _BLOCK.finditer(document):
         first = document.count("\n", 0, block.start("body")) + 1
         found: list[tuple[int, str, list[str]]] = []
@@ -44,9 +46,25 @@ def commands(document: str) -> Iterator[Command]:
             elif found and found[-1][1].endswith("\\"):
                 at, text, output = found[-1]
                 found[-1] = (at, f"{text[:-1]}{line.strip()}", output)
+            elif found and _is_open(found[-1][1]):
+                at, text, output = found[-1]
+                found[-1] = (at, f"{text}\n{line.removeprefix('> ')}", output)
             elif found:
                 found[-1][2].append(line)
         yield from (Command(at, text, tuple(output)) for at, text, output in found)
+
+
+def files(document: str) -> Iterator[tuple[Path, str]]:
+    """The files that the document shows whole, with their content."""
+    for block in _FILE.finditer(document):
+        yield Path(block["path"]), block["body"]
+
+
+def _is_open(text: str) -> bool:
+    """Whether a here-document of the command has not ended yet."""
+    first, *rest = text.split("\n")
+    word = _HERE.search(first)
+    return word is not None and word["word"] not in rest
 
 
 def workplace(folder: Path) -> Path:
@@ -61,6 +79,9 @@ def problems(document: str, folder: Path) -> list[str]:
     """What does not hold when the commands are run one after another; empty when all of it does."""
     found: list[str] = []
     status = 0
+    for path, text in files(document):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, "utf-8")
     listed = list(commands(document))
     for command, following in zip(listed, [*listed[1:], None], strict=True):
         if command.text.split()[0] == "make":
@@ -95,7 +116,7 @@ def make_targets(document: str) -> set[str]:
 def _run(text: str, status: int, folder: Path) -> subprocess.CompletedProcess[str]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
-        ["bash", "-c", f"(exit {status}); {text}"],
+        ["bash", "-c", f"(exit {status})\n{text}"],
         cwd=folder,
         env={**os.environ, "PATH": path, "NO_COLOR": "1", "COLUMNS": "120"},
         capture_output=True,

@@ -49,7 +49,12 @@ two
 ```
 """
 GOOD = """
+```python file=shown/three.py
+print("three")
+```
 ```console
+$ python shown/three.py
+three
 $ printf 'one\\ntwo\\nthree\\n'
 one
 ...
@@ -60,12 +65,17 @@ $ echo $?
 $ echo a > file && cat \\
   file
 a
+$ cat > file <<'END'
+> one
+> END
+$ cat file
+one
 ```
 """
 
 
 def test_a_document_that_shows_another_output_is_found(tmp_path: Path) -> None:
-    """A wrong output and a failing command are found; wildcards, continued lines and named failures pass."""
+    """A wrong output and a failing command are found; files, wildcards, continued lines, named failures pass."""
     assert len(console.problems(BAD, tmp_path)) == 1
     assert len(console.problems("```console\n$ false\n```\n", tmp_path)) == 1
     assert console.problems(GOOD, tmp_path) == []

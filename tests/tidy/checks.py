@@ -81,16 +81,28 @@ def untold_tests(path: str, tree: ast.Module) -> list[str]:
 
 
 def checkless_tests(path: str, tree: ast.Module) -> list[str]:
-    """Tests that neither assert, nor expect an error, nor call something named for checking."""
-    named_check = re.compile(r"_*(assert|check|verify|raises|fail|expect|run_state_machine)")
-    found = []
-    for test in _tests(tree):
-        calls = {_called(node) for node in ast.walk(test) if isinstance(node, ast.Call)}
-        asserts = any(isinstance(node, ast.Assert) for node in ast.walk(test))
-        checks = any(named_check.match(name) for name in calls)
-        if not asserts and not checks:
-            found.append(f"{path}:{test.lineno}: {test.name} checks nothing")
-    return found
+    """Tests that neither assert, nor call a function that does: one of the module, or one named for it."""
+    checking = {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, FUNCTIONS) and not node.name.startswith("test_") and _asserts(node)
+    }
+    return [
+        f"{path}:{test.lineno}: {test.name} checks nothing"
+        for test in _tests(tree)
+        if not _asserts(test) and not (_calls(test) & checking) and not any(map(_CHECK.match, _calls(test)))
+    ]
+
+
+_CHECK = re.compile(r"_*(assert|check|verify|raises|fail|expect|run_state_machine)")
+
+
+def _asserts(tree: ast.AST) -> bool:
+    return any(isinstance(node, ast.Assert) for node in ast.walk(tree))
+
+
+def _calls(tree: ast.AST) -> set[str]:
+    return {_called(node) for node in ast.walk(tree) if isinstance(node, ast.Call)}
 
 
 def _called(call: ast.Call) -> str:

@@ -41,6 +41,11 @@ FITTING_FUNCTION = "def f():\n" + '    """Doc."""\n' + "    x = 1\n" * 59
             "def test_a():\n    run()",
             "def test_a():\n    with pytest.raises(E):\n        run()",
         ),
+        (
+            checks.checkless_tests,
+            "def same(a):\n    return a\ndef test_a():\n    same(1)",
+            "def same(a):\n    assert a\ndef test_a():\n    same(1)",
+        ),
         (checks.impure_calls, "datetime.now(UTC)", "datetime(2020, 1, 1, tzinfo=UTC)"),
         (checks.sleeping_tests, "time.sleep(1)", "clock.advance(1)"),
     ],
