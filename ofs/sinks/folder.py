@@ -31,12 +31,15 @@ RUN: Final = "run.json"
 class FolderSink:
     """OutputSink over one folder. Raises SinkError where it cannot be written; then the folder is as it was."""
 
+    topics: frozenset[str] = frozenset()
+
     def __init__(self, out: Path | str) -> None:
         self._out = Path(out).absolute()
         self._partial: Path | None = None
         self._lock: int | None = None
         self._files: dict[str, _OutputFile] = {}
         self._replay_id = ""
+        self._finished: dict[str, object] | None = None
 
     def begin(self, replay_id: str) -> bool:
         """See OutputSink. A finished folder of this run is verified by the digests in its run.json.
@@ -48,7 +51,7 @@ class FolderSink:
             if self._out.exists() and not self._out.is_dir():
                 raise RequestConflictError(f"{self._out} is not a folder", hint="choose another --out")
             if self._out.is_dir() and any(self._out.iterdir()):
-                _check_finished(self._out, replay_id)
+                self._finished = _check_finished(self._out, replay_id)
                 return False
             self._out.parent.mkdir(parents=True, exist_ok=True)
             _remove_leftovers(self._out)
@@ -65,6 +68,12 @@ class FolderSink:
                 raise
             self._replay_id = replay_id
         return True
+
+    def finished_run(self) -> Mapping[str, object]:
+        """See OutputSink."""
+        if self._finished is None:
+            raise InvariantViolation("defect in OFS: no run is finished here")
+        return self._finished
 
     def put_parity(self, records: list[tuple[str, bytes]]) -> None:
         """(decision id, ParityResult)."""
@@ -166,8 +175,8 @@ def _mapped(out: Path) -> Iterator[None]:
         raise SinkError(f"output {error.filename or out}: {error.strerror or error}") from error
 
 
-def _check_finished(out: Path, replay_id: str) -> None:
-    """Raises unless the folder holds this run's outputs, undamaged."""
+def _check_finished(out: Path, replay_id: str) -> dict[str, object]:
+    """The run record of the folder. Raises unless the folder holds this run's outputs, undamaged."""
     try:
         run = json.loads((out / RUN).read_bytes())
         found, outputs = run["replay_id"], dict(run["outputs"])
@@ -199,6 +208,7 @@ def _check_finished(out: Path, replay_id: str) -> None:
                 f"{path}: damaged: SHA-256 expected {expected[0]}, found {digest}",
                 hint="remove the folder and run again",
             )
+    return dict(run)
 
 
 def _remove_leftovers(out: Path) -> None:

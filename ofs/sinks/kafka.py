@@ -8,7 +8,8 @@ twice, with equal bytes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+import json
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from typing import Final
 
@@ -41,25 +42,25 @@ class KafkaSink:
         self,
         bootstrap: str,
         *,
-        input_topics: Collection[str],
         create_topics: bool = False,
         topics: SinkTopics | None = None,
     ) -> None:
-        """`input_topics`: what the run reads; none of them may be an output. Raises UsageError."""
+        """Raises UsageError where two outputs have the same topic."""
         self._topics = SinkTopics() if topics is None else topics
         names = astuple(self._topics)
-        both = sorted(set(names) & set(input_topics))
-        if both:
-            raise UsageError(
-                f"topic {both[0]} is an input of this run", hint="outputs never go to an input topic"
-            )
         if len(set(names)) != len(names):
             raise UsageError("two outputs have the same topic")
         self._create_topics = create_topics
         self._cluster = KafkaCluster(bootstrap, SinkError)
         self._writer: KafkaWriter | None = None
         self._replay_id = ""
+        self._finished: dict[str, object] | None = None
         self._outputs: dict[str, _Tally] = {}
+
+    @property
+    def topics(self) -> frozenset[str]:
+        """See OutputSink."""
+        return frozenset(astuple(self._topics))
 
     def begin(self, replay_id: str) -> bool:
         """See OutputSink. False where the run record of this run is there.
@@ -74,12 +75,19 @@ class KafkaSink:
             )
         if missing:
             self._cluster.create_topics(missing, partitions=1, config=_TOPIC_CONFIG)
-        if self._is_finished(replay_id):
+        self._finished = self._find_run(replay_id)
+        if self._finished is not None:
             return False
         self._replay_id = replay_id
         self._outputs = {name: _Tally() for name in names if name != self._topics.runs}
         self._writer = self._cluster.writer()
         return True
+
+    def finished_run(self) -> Mapping[str, object]:
+        """See OutputSink."""
+        if self._finished is None:
+            raise InvariantViolation("defect in OFS: no run is finished here")
+        return self._finished
 
     def put_parity(self, records: list[tuple[str, bytes]]) -> None:
         """(decision id, ParityResult)."""
@@ -123,16 +131,19 @@ class KafkaSink:
             raise InvariantViolation("defect in OFS: put or commit without begin")
         return self._writer
 
-    def _is_finished(self, replay_id: str) -> bool:
+    def _find_run(self, replay_id: str) -> dict[str, object] | None:
+        """The run record of this run, None where there is none yet."""
         topic, key = self._topics.runs, replay_id.encode()
         identity = self._cluster.identity(topic)
         if identity is None:
-            return False
+            return None
         for partition, span in self._cluster.bounds(topic, range(identity[1])).items():
             for messages in read_range(self._cluster, topic, partition, span, lambda: _SCAN_RECORDS):
-                if any(message.key() == key for message in messages):
-                    return True
-        return False
+                for message in messages:
+                    if message.key() == key:
+                        found: dict[str, object] = json.loads(message.value() or b"{}")
+                        return found
+        return None
 
 
 class _Tally:

@@ -10,6 +10,8 @@ from ofs.errors import InvariantViolation, RequestConflictError
 class MemorySink:
     """OutputSink that keeps what was committed in its attributes; until then they are empty."""
 
+    topics: frozenset[str] = frozenset()
+
     def __init__(self) -> None:
         self.parity: list[tuple[str, bytes]] = []
         self.snapshots: list[tuple[str, bytes]] = []
@@ -28,6 +30,12 @@ class MemorySink:
         self._replay_id = replay_id
         self._staged = [[], [], []]
         return True
+
+    def finished_run(self) -> Mapping[str, object]:
+        """See OutputSink."""
+        if self.run is None:
+            raise InvariantViolation("defect in OFS: no run is finished here")
+        return self.run
 
     def put_parity(self, records: list[tuple[str, bytes]]) -> None:
         """(decision id, ParityResult)."""
