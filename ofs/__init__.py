@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ofs.version import VERSION as __version__
+from ofs.version import VERSION
 
 if TYPE_CHECKING:
     from ofs.api import replay, snapshot
+
+__version__ = VERSION
 
 __all__ = ["__version__", "replay", "snapshot"]
 

@@ -138,11 +138,20 @@ class OutputSink(Protocol):
     Raises SinkError when the outputs cannot be written; then nothing is half-written.
     """
 
+    @property
+    def topics(self) -> frozenset[str]:
+        """The topics that it writes; none of them may be an input of the run."""
+        ...
+
     def begin(self, replay_id: str) -> bool:
         """True: the run is to be written. False: this very run is finished here already and was verified.
 
         Raises RequestConflictError where another request's outputs are.
         """
+        ...
+
+    def finished_run(self) -> Mapping[str, object]:
+        """The run record of the run that `begin` found finished."""
         ...
 
     def put_parity(self, records: list[tuple[str, bytes]]) -> None:

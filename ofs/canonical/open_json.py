@@ -13,8 +13,9 @@ from ofs.canonical.strict_json import Number, parse
 def canonical_text(text: bytes) -> bytes:
     """RFC 8785 form of an open JSON text.
 
-    An integer literal stands in its shortest digits (a string beyond 2^53-1); one with fraction or exponent is an IEEE
-    double in ECMAScript form, and a string of the literal where that is infinite. Of members given twice the last counts.
+    An integer literal stands in its shortest digits (a string beyond 2^53-1); one with fraction or exponent is an
+    IEEE double in ECMAScript form, and a string of the literal where that is infinite. Of members given twice the
+    last counts. Not idempotent for doubles from 2^53 to 1e21, whose form is an integer literal.
     Raises NotUtf8Error, NotJsonError.
 
     >>> canonical_text(b'{"b": 1.50, "a": [9007199254740993, 1e400]}')

@@ -267,6 +267,8 @@ class RunRecord(Contract):
     dead_letters: Count
     results: dict[str, Count]
     reasons: dict[str, Count]
+    mismatch_fields: dict[str, Count]
+    parity_digest: Hex64
     certificate_digest: Hex64
     outputs: dict[str, dict[str, Any]]
     figures: dict[str, int]

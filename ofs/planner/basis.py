@@ -32,7 +32,7 @@ def offset_basis(given: Mapping[str, Mapping[str, list[int]]]) -> OffsetBasis:
     """From `{stream: {"0": [start, end]}}`. Raises UsageError."""
     ranges: dict[str, dict[int, OffsetRange]] = {}
     for stream, partitions in given.items():
-        if not isinstance(partitions, Mapping) or not partitions:
+        if not partitions:
             raise UsageError(
                 f"basis: {stream}: found {partitions!r}", hint='write {"STREAM": {"0": [START, END]}}'
             )

@@ -20,6 +20,8 @@ from ofs.units import INT64_MAX, parse_timestamp_us
 
 Cut = dict[tuple[str, int], int]
 
+MAX_LINE_BYTES: Final = 16 * 1024 * 1024
+
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,127}", re.ASCII)
 _HEX64: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _INTEGER: Final = re.compile(r"-?[0-9]+", re.ASCII)
@@ -66,6 +68,8 @@ class Decision:
 
 def decode_decision(line: bytes) -> Decision | DeadLetterReason:
     """The decision that a line holds, or why it names none."""
+    if len(line) > MAX_LINE_BYTES:
+        return DeadLetterReason.NOT_AN_OBJECT
     try:
         record = parse(line)
     except (NotJsonError, NotUtf8Error):

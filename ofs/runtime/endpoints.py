@@ -16,7 +16,6 @@ from ofs.sources.archive import ArchiveLog
 from ofs.sources.decisions import FileDecisionSource
 from ofs.sources.kafka import KafkaDecisionSource, KafkaLog
 from ofs.sources.logical import LogicalLog
-from ofs.sources.rate import RateLimitedLog
 from ofs.units import OffsetRange
 
 _ARCHIVE: Final = "archive:"
@@ -57,20 +56,24 @@ def open_events(address: str, *, archive: str | None = None, read_rate: int | No
     """
     log: EventLog
     if address.startswith(_ARCHIVE):
+        if read_rate is not None:
+            raise UsageError(
+                "a read rate spares a broker", hint="leave it out where events come from an archive"
+            )
         if archive is not None:
             raise UsageError(
                 "--archive goes with kafka:// events", hint="give the archive as --events archive:DIR alone"
             )
         log = ArchiveLog(Path(address.removeprefix(_ARCHIVE)))
     elif address.startswith(_KAFKA):
-        log = KafkaLog(_without_topic(address))
+        log = KafkaLog(_without_topic(address), read_rate=read_rate)
         if archive is not None:
             log = LogicalLog(log, ArchiveLog(Path(archive.removeprefix(_ARCHIVE))))
     else:
         raise UsageError(
             f"{address}: not an address of events", hint="write archive:DIR or kafka://HOST:PORT"
         )
-    return log if read_rate is None else RateLimitedLog(log, read_rate)
+    return log
 
 
 def open_decisions(address: str) -> DecisionSource:

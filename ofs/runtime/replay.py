@@ -5,13 +5,13 @@ from __future__ import annotations
 import resource
 import sys
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ofs.canonical import HASH_RULES, sha256_hex
+from ofs.canonical import HASH_RULES, jcs, sha256_hex
 from ofs.contracts import (
     CutCertificate,
     Reason,
@@ -24,6 +24,7 @@ from ofs.contracts import (
 )
 from ofs.contracts.identity import BasisRange
 from ofs.engine.port import Engine, Verdict
+from ofs.errors import UsageError
 from ofs.features import Registry, definition_bytes
 from ofs.planner.log_facts import LogFacts
 from ofs.planner.plan import ReplayPlan, make_plan
@@ -98,8 +99,9 @@ def run_replay(
         basis=given.basis,
     )
     run = _Run(engine, given, options, batch, plan, facts, identify(request), request)
+    _refuse_inputs(sink.topics, {*facts.streams, given.decisions.name})
     if not sink.begin(run.replay_id):
-        return run.report_verified(notices)
+        return run.report_verified(sink.finished_run(), notices)
     try:
         return run.execute(sink, open_store, clock, started_us, progress, notices)
     except BaseException:
@@ -156,26 +158,27 @@ class _Run:
         writer.write_dead_letters()
         run = self._run_record(writer, proof, records_read, started_us, clock.now_us())
         sink.commit(run.to_dict(), proof.to_dict())
-        return _report(run, proof, writer, notices)
+        return _report(run, proof, notices)
 
-    def report_verified(self, notices: tuple[str, ...]) -> ReplayReport:
-        """The report of a run whose outputs are finished already."""
+    def report_verified(self, finished: Mapping[str, object], notices: tuple[str, ...]) -> ReplayReport:
+        """The report of a run whose outputs are finished already: what its record says."""
+        run = RunRecord.model_validate_json(jcs(dict(finished)))
         return ReplayReport(
-            replay_id=self.replay_id,
-            decisions=len(self._batch.decisions),
-            duplicates=self._batch.decisions.duplicates,
-            dead_letters=len(self._batch.dead_letters),
-            results={},
-            reasons={},
-            mismatch_fields={},
+            replay_id=run.replay_id,
+            decisions=run.decisions,
+            duplicates=run.duplicate_decisions,
+            dead_letters=run.dead_letters,
+            results=run.results,
+            reasons=run.reasons,
+            mismatch_fields=run.mismatch_fields,
             records_read=0,
             seconds=0.0,
-            parity_digest="",
+            parity_digest=run.parity_digest,
             certificate=None,
-            certificate_digest="",
-            engine=self._engine.name,
+            certificate_digest=run.certificate_digest,
+            engine=run.engine,
             notices=notices,
-            run=None,
+            run=run,
             verified_only=True,
         )
 
@@ -316,6 +319,8 @@ class _Run:
             results=dict(sorted(writer.tally.results.items())),
             reasons=dict(sorted(writer.tally.reasons.items())),
             certificate_digest=sha256_hex(proof.to_bytes()),
+            mismatch_fields=dict(sorted(writer.tally.mismatch_fields.items())),
+            parity_digest=writer.outputs["parity.jsonl"].sha256.hexdigest(),
             outputs={name: output.to_dict() for name, output in writer.outputs.items()},
             figures={
                 "records_read": records_read,
@@ -333,9 +338,7 @@ def peak_memory_bytes() -> int:
     return largest if sys.platform == "darwin" else largest * 1_024
 
 
-def _report(
-    run: RunRecord, proof: CutCertificate, writer: OutcomeWriter, notices: tuple[str, ...]
-) -> ReplayReport:
+def _report(run: RunRecord, proof: CutCertificate, notices: tuple[str, ...]) -> ReplayReport:
     return ReplayReport(
         replay_id=run.replay_id,
         decisions=run.decisions,
@@ -343,10 +346,10 @@ def _report(
         dead_letters=run.dead_letters,
         results=run.results,
         reasons=run.reasons,
-        mismatch_fields=dict(sorted(writer.tally.mismatch_fields.items())),
+        mismatch_fields=run.mismatch_fields,
         records_read=run.figures["records_read"],
         seconds=run.figures["elapsed_us"] / 1e6,
-        parity_digest=writer.outputs["parity.jsonl"].sha256.hexdigest(),
+        parity_digest=run.parity_digest,
         certificate=proof,
         certificate_digest=run.certificate_digest,
         engine=run.engine,
@@ -406,6 +409,15 @@ def _lost(task: PartitionTask) -> ReasonDetail:
         " so older offsets may count",
         missing=(BasisRange(stream=plan.stream, partition=plan.partition, start=0, end=plan.info.low),),
     )
+
+
+def _refuse_inputs(outputs: frozenset[str], inputs: set[str]) -> None:
+    """A run never writes to what it, or the live loop, reads."""
+    both = sorted(outputs & inputs)
+    if both:
+        raise UsageError(
+            f"topic {both[0]} is an input of this run", hint="outputs never go to an input topic"
+        )
 
 
 def _flat(lists: Iterable[list[Any]]) -> list[Any]:

@@ -116,7 +116,8 @@ def _sum(total: Typed, feature: Feature) -> int | str:
 
 
 def _half_even(exact: Fraction, scale: int) -> int:
-    return round(exact * 10**scale)  # a Fraction rounds half to even
+    rounded: int = round(exact * 10**scale)  # a Fraction rounds half to even
+    return rounded
 
 
 def _sqrt_half_even(exact: Fraction, scale: int) -> int:
