@@ -261,7 +261,7 @@ impl Fold {
         let arrival = Arrival { event, offset, log_ts_us, scope: place, max_before_us };
         let plan = Arc::clone(&self.plan);
         for group in plan.groups_of(&event.event_type) {
-            self.contribute(*group, &arrival);
+            self.contribute(&plan, *group, &arrival);
         }
     }
 
@@ -285,8 +285,7 @@ impl Fold {
         half(sha256(bytes))
     }
 
-    fn contribute(&mut self, group_place: usize, arrival: &Arrival<'_, '_>) {
-        let plan = Arc::clone(&self.plan);
+    fn contribute(&mut self, plan: &Plan, group_place: usize, arrival: &Arrival<'_, '_>) {
         let (Some(group), Some(counts)) = (plan.groups.get(group_place), self.counts.groups.get_mut(group_place))
         else {
             return;
@@ -304,7 +303,7 @@ impl Fold {
         let values = &mut self.scratch.values;
         values.clear();
         for typed in &group.columns {
-            let cell = read_cell(&plan, *typed, fields, &mut self.cells, &mut self.texts);
+            let cell = read_cell(plan, *typed, fields, &mut self.cells, &mut self.texts);
             match cell {
                 Cell::Value(value) => values.push(value),
                 Cell::Unread | Cell::Invalid => return counts.add(Odd::ValueInvalid, arrival.offset),

@@ -70,8 +70,11 @@ fn half_even_big(num: &BigInt, den: &BigInt) -> BigInt {
     if up { quotient + 1_u8 } else { quotient }
 }
 
-/// The square root of `num / den` rounded half-even. Bounds: `num` is at least 0, `den` above 0.
+/// The square root of `num / den` rounded half-even; 0 where `num` is negative. Bounds: `den` is above 0.
 pub fn sqrt_half_even(num: &BigInt, den: &BigInt) -> BigInt {
+    if num.is_negative() {
+        return BigInt::ZERO;
+    }
     let floor = num.div_floor(den).sqrt();
     // compared exactly with (floor + 1/2)^2 = (2 floor + 1)^2 / 4
     let middle: BigInt = &floor * 2_u8 + 1_u8;

@@ -10,15 +10,16 @@ use crate::value::ValueType;
 pub struct Tally<'a>(pub Vec<(Atom<'a>, u64)>);
 
 impl<'a> Tally<'a> {
+    /// Counts the raw values, which are integers also for strings, and only then puts the distinct ones in order.
     pub fn query(slice: &Slice<'a>, field: TypedField) -> Self {
-        let mut atoms: Vec<Atom<'a>> = slice.values(field).map(|(_, atom)| atom).collect();
-        atoms.sort_unstable();
-        let mut counts: Vec<(Atom<'a>, u64)> = Vec::new();
-        for atom in atoms {
-            match counts.last_mut() {
-                Some((same, count)) if *same == atom => *count += 1,
-                _ => counts.push((atom, 1)),
-            }
+        let column = slice.log.column(field.column);
+        let mut raws: Vec<i64> = (slice.lo..slice.hi).filter_map(|at| column.get(at)).collect();
+        raws.sort_unstable();
+        let same = raws.chunk_by(|left, right| left == right);
+        let mut counts: Vec<(Atom<'a>, u64)> =
+            same.map(|run| (Atom::of(run[0], field.kind, slice.texts), run.len() as u64)).collect();
+        if field.kind == ValueType::String {
+            counts.sort_unstable_by_key(|(atom, _)| *atom);
         }
         Tally(counts)
     }

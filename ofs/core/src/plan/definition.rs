@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::admit::{ID_MAX, has_length};
 use crate::value::ValueType;
@@ -24,6 +24,7 @@ pub struct Definition {
     #[serde(rename = "where")]
     pub conditions: Vec<Condition>,
     pub late: Late,
+    #[serde(default, deserialize_with = "present")]
     pub stale_after_us: Option<i64>,
     pub features: Vec<Feature>,
 }
@@ -83,12 +84,17 @@ pub enum Late {
 pub struct Feature {
     pub name: String,
     pub op: Op,
+    #[serde(default, deserialize_with = "present")]
     pub field: Option<String>,
-    #[serde(rename = "type")]
+    #[serde(rename = "type", default, deserialize_with = "present")]
     pub kind: Option<Kind>,
+    #[serde(default, deserialize_with = "present")]
     pub window: Option<Shape>,
+    #[serde(default, deserialize_with = "present")]
     pub scale: Option<u8>,
+    #[serde(default, deserialize_with = "present")]
     pub k: Option<usize>,
+    #[serde(default, deserialize_with = "present")]
     pub of: Option<(String, String)>,
 }
 
@@ -126,11 +132,28 @@ pub enum Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Shape {
-    Sliding { size_us: i64 },
-    Tumbling { size_us: i64, back: i64 },
-    Hopping { size_us: i64, every_us: i64 },
-    Session { gap_us: i64, max_us: Option<i64> },
+    Sliding {
+        size_us: i64,
+    },
+    Tumbling {
+        size_us: i64,
+        back: i64,
+    },
+    Hopping {
+        size_us: i64,
+        every_us: i64,
+    },
+    Session {
+        gap_us: i64,
+        #[serde(default, deserialize_with = "present")]
+        max_us: Option<i64>,
+    },
     Lifetime {},
+}
+
+/// A member that may be absent but not null.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 impl Kind {
