@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from ofs.cli.parameters import events_options, json_option, read_rate_option
+from ofs.cli.parameters import check_folders, events_options, json_option, read_rate_option
 from ofs.cli.progress import progress_bar
 from ofs.cli.terminal import columns, say, write, write_json
 from ofs.errors import ExitCode, SourceError
@@ -19,8 +19,8 @@ from ofs.errors import ExitCode, SourceError
 if TYPE_CHECKING:
     from ofs.sources.archive import Manifest, PartitionReport, VerifyReport
 
-_stream = click.option("--stream", required=True, metavar="NAME", help="The stream's name. Required.")
-_out = click.option("--out", required=True, metavar="DIR", help="The archive's folder. Required.")
+_stream = click.option("--stream", required=True, metavar="NAME", help="The stream's name.")
+_out = click.option("--out", required=True, metavar="DIR", help="The archive's folder.")
 _Rows = list[tuple[str, ...]]
 
 
@@ -48,6 +48,7 @@ def export(
 
     What was copied stays valid when it is interrupted; the same command then goes on from there.
     """
+    check_folders(events, archive)
     from ofs.runtime.endpoints import open_events
     from ofs.sources.archive import export as copy
 

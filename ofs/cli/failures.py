@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 import click
@@ -74,14 +75,19 @@ def _report(code: str, message: str, hint: str | None, exit_code: int, *, as_jso
 
 
 def _of_click(error: click.ClickException) -> str:
-    """Click's message in the form of ours: no capital, no full stop."""
-    message = error.format_message().strip().removesuffix(".")
+    """Click's message in the form of ours: no capital, no full stop, no second sentence."""
+    message = error.message if isinstance(error, click.NoSuchOption) else error.format_message()
+    message = message.strip().removesuffix(".")
     return message[:1].lower() + message[1:]
 
 
 def _help_of(error: click.ClickException) -> str | None:
     context = error.ctx if isinstance(error, click.UsageError) else None
-    return None if context is None else f"see `{context.command_path} --help`"
+    if context is None:
+        return None
+    near = error.possibilities if isinstance(error, click.NoSuchOption) else None
+    meant = f"did you mean {near[0]}? " if near else ""
+    return f"{meant}see `{context.command_path} --help`"
 
 
 def _debug_hint(hint: str | None) -> str:
@@ -91,8 +97,6 @@ def _debug_hint(hint: str | None) -> str:
 
 def _pipe_closed() -> int:
     """Whoever read stdout has gone: that is no error, and nothing more is to be written."""
-    try:
+    with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):
-        return PIPE_CLOSED
     return PIPE_CLOSED

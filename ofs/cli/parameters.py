@@ -10,11 +10,12 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from ofs.errors import UsageError
+from ofs.errors import SourceError, UsageError
 from ofs.units import parse_duration_us, parse_timestamp_us
 
 Command = Callable[..., Any]
 
+_ARCHIVE: Final = "archive:"
 _OFFSET_MAX: Final = 2**63 - 1
 _SHOWN_MAX: Final = 80
 
@@ -180,13 +181,24 @@ def json_option(command: Command) -> Command:
     )(command)
 
 
+def check_folders(events: str, archive: str | None) -> None:
+    """Raise SourceError where an archive that is named is no folder."""
+    named = [events] if events.startswith(_ARCHIVE) else []
+    named += [] if archive is None else [archive]
+    for folder in (address.removeprefix(_ARCHIVE) for address in named):
+        if not Path(folder).is_dir():
+            raise SourceError(
+                f"archive {folder}: not a folder", hint="give the folder that `ofs archive` made"
+            )
+
+
 def events_options(command: Command) -> Command:
     """`--events` and `--archive`: which log is read."""
     events = click.option(
         "--events",
         required=True,
         metavar="LOG",
-        help="The log: archive:DIR, or kafka://HOST:PORT. Required.",
+        help="The log: archive:DIR, or kafka://HOST:PORT.",
     )
     archive = click.option(
         "--archive",
@@ -203,7 +215,7 @@ def features_option(command: Command) -> Command:
         "--features",
         required=True,
         metavar="DIR",
-        help="Registry of the feature definitions, a folder with lock.json. Required.",
+        help="Registry of the feature definitions, a folder with lock.json.",
     )(command)
 
 
@@ -224,5 +236,5 @@ def read_rate_option(command: Command) -> Command:
         "--read-rate",
         type=click.IntRange(min=1),
         metavar="RECORDS",
-        help="Read at most this many records a second. Default: no limit.",
+        help="With kafka:// events: read at most this many records a second. Default: no limit.",
     )(command)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace as with_members
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +12,7 @@ from ofs.cli.parameters import (
     Duration,
     Json,
     Timestamp,
+    check_folders,
     engine_option,
     events_options,
     features_option,
@@ -20,6 +23,9 @@ from ofs.cli.parameters import (
 from ofs.cli.progress import progress_bar
 from ofs.cli.summary import summary_json, summary_lines
 from ofs.cli.terminal import say, write, write_json
+
+if TYPE_CHECKING:
+    from ofs.runtime.report import ReplayReport
 
 _EXAMPLES = """\b
 Examples:
@@ -36,7 +42,7 @@ Examples:
     required=True,
     metavar="DECISIONS",
     help="One DecisionRecord a line: a file (plain or gzip; - is stdin), or kafka://HOST:PORT/TOPIC, all of it or "
-    "offsets [START, END) of partitions, as in ?0=10-200&1=0-50. Required.",
+    "offsets [START, END) of partitions, as in ?0=10-200&1=0-50.",
 )
 @features_option
 @click.option(
@@ -53,10 +59,18 @@ Examples:
     help="Which rebuilt snapshots are written.",
 )
 @click.option(
-    "--workers", type=click.IntRange(min=1), default=1, help="Partitions that are replayed at a time."
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    metavar="N",
+    help="Partitions that are replayed at a time.",
 )
 @click.option(
-    "--batch-size", type=click.IntRange(min=1), default=8192, help="Records a read, and decisions a chunk."
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=8192,
+    metavar="N",
+    help="Records a read, and decisions a chunk.",
 )
 @click.option(
     "--max-clock-skew",
@@ -81,6 +95,13 @@ Examples:
     help="With --to: read only the records logged from this time (UTC, as in 2026-01-05T00:00:00Z).",
 )
 @click.option("--to", "time_to", type=Timestamp(), help="With --from: and before this time.")
+@click.option(
+    "--stream",
+    "streams",
+    metavar="NAME",
+    multiple=True,
+    help="With --from and --to: a stream that is read so; all that the decisions name. Repeat.",
+)
 @json_option
 def replay(
     *,
@@ -90,6 +111,7 @@ def replay(
     basis: dict[str, dict[str, list[int]]] | None,
     time_from: str | None,
     time_to: str | None,
+    streams: tuple[str, ...],
     as_json: bool,
     **given: Any,
 ) -> int:
@@ -104,7 +126,8 @@ def replay(
     Exit code: 0 all MATCH, 1 any MISMATCH, 3 no MISMATCH but UNCHECKABLE or dead letters.
     """
     _check_outputs(out, sink, create_topics=create_topics)
-    _check_basis(basis, time_from, time_to)
+    _check_basis(basis, time_from, time_to, streams)
+    check_folders(given["events"], given["archive"])
     import ofs
 
     with progress_bar("decisions") as tell:
@@ -115,8 +138,11 @@ def replay(
             create_topics=create_topics,
             basis=basis,
             basis_time=None if time_from is None or time_to is None else (time_from, time_to),
+            streams=streams,
             progress=lambda at: tell(at.stage, at.done, at.total),
         )
+    if report.verified_only and report.run is None and out is not None:
+        report = _as_recorded(report, Path(out))
     if as_json:
         write_json(summary_json(report, outputs=out or sink))
     else:
@@ -124,6 +150,21 @@ def replay(
         for notice in report.notices:
             say(notice)
     return report.exit_code
+
+
+def _as_recorded(report: ReplayReport, out: Path) -> ReplayReport:
+    """The report of a run that was finished before, with the results that its folder holds."""
+    from ofs.contracts import RunRecord
+
+    run = RunRecord.model_validate_json((out / "run.json").read_bytes())
+    return with_members(
+        report,
+        results=run.results,
+        reasons=run.reasons,
+        parity_digest=run.outputs["parity.jsonl"]["sha256"],
+        certificate_digest=run.certificate_digest,
+        run=run,
+    )
 
 
 def _check_outputs(out: str | None, sink: str | None, *, create_topics: bool) -> None:
@@ -135,9 +176,9 @@ def _check_outputs(out: str | None, sink: str | None, *, create_topics: bool) ->
         raise click.UsageError("--create-topics goes with --sink", click.get_current_context())
 
 
-def _check_basis(basis: object, time_from: str | None, time_to: str | None) -> None:
-    if (time_from is None) != (time_to is None):
-        raise click.UsageError("--from and --to go together", click.get_current_context())
+def _check_basis(basis: object, time_from: str | None, time_to: str | None, streams: tuple[str, ...]) -> None:
+    if len({time_from is None, time_to is None, not streams}) != 1:
+        raise click.UsageError("--from, --to and --stream go together", click.get_current_context())
     if basis is not None and time_from is not None:
         raise click.UsageError(
             "give offsets (--basis) or times (--from, --to), not both", click.get_current_context()

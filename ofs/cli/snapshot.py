@@ -15,6 +15,7 @@ from ofs.cli.parameters import (
     Duration,
     Json,
     Timestamp,
+    check_folders,
     engine_option,
     events_options,
     features_option,
@@ -109,6 +110,7 @@ def snapshot(
     else:
         _check_alone({**asked, "pins": pins})
         question = {"decision": read_json_file(decision, "a DecisionRecord")}
+    check_folders(events, archive)
     import ofs
 
     rebuilt = ofs.snapshot(
@@ -163,6 +165,7 @@ def _read_pins(path: str) -> dict[str, Any]:
         found = "" if first["type"] == "missing" else f", found {json.dumps(first['input'])}"
         name = "standard input" if path == "-" else str(Path(path))
         raise UsageError(
-            f"{name}: pins: {member}: {first['msg']}{found}", hint="see ContextPins in `ofs contracts export`"
+            f"{name}: pins: {member}: {first['msg']}{found}",
+            hint="manifest_fingerprint, parameter_hash, scenario_id and run_id are required",
         ) from error
     return pins.to_dict()

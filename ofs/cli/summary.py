@@ -43,7 +43,7 @@ def summary_lines(report: ReplayReport, *, outputs: str | None) -> list[str]:
 def verdict_lines(report: ReplayReport) -> list[str]:
     """The counts: decisions, each verdict, under MISMATCH the fields and under UNCHECKABLE the reasons."""
     rows = [("decisions", report.decisions)]
-    for result in RESULTS:
+    for result in RESULTS if is_known(report) else ():
         rows.append((result, report.results.get(result, 0)))
         parts = {"MISMATCH": report.mismatch_fields, "UNCHECKABLE": report.reasons}.get(result, {})
         rows += [(f"  {name}", count) for name, count in sorted(parts.items(), key=_largest_first)]
@@ -55,6 +55,11 @@ def verdict_lines(report: ReplayReport) -> list[str]:
     ]
 
 
+def is_known(report: ReplayReport) -> bool:
+    """Whether the report has the results; it lacks those of a run that was finished before, into topics."""
+    return bool(report.results) or not report.verified_only
+
+
 def _run_lines(report: ReplayReport, outputs: str | None) -> list[str]:
     if report.verified_only:
         read = "nothing: this run was finished before; its outputs were verified and not changed"
@@ -63,12 +68,20 @@ def _run_lines(report: ReplayReport, outputs: str | None) -> list[str]:
         read = f"{report.records_read:,} records in {report.seconds:.1f} s ({rate:,.0f}/s), {report.engine} engine"
     rows = [
         ("read", read),
+        ("memory", _memory(report)),
         ("outputs", outputs or "none"),
         ("replay id", report.replay_id),
         ("parity", report.parity_digest),
         ("certificate", report.certificate_digest),
     ]
     return columns([row for row in rows if row[1]])
+
+
+def _memory(report: ReplayReport) -> str:
+    """The peak of the process, where this run measured it."""
+    if report.run is None or report.verified_only:
+        return ""
+    return f"{report.run.figures.get('peak_memory_bytes', 0) / 2**20:,.0f} MiB at most"
 
 
 def _largest_first(part: tuple[str, int]) -> tuple[int, str]:

@@ -43,20 +43,23 @@ def one_line(text: str) -> str:
     >>> one_line("a\\n\\tb\\x1b[2J")
     'a b\\\\x1b[2J'
     """
-    return "".join(sign if sign.isprintable() else _escaped(sign) for sign in " ".join(text.split()))
+    return harmless(" ".join(text.split()))
 
 
-def _escaped(sign: str) -> str:
-    return sign.encode("unicode_escape").decode("ascii")
+def harmless(text: str) -> str:
+    """The text with what would steer a terminal, line ends too, written as an escape."""
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text
+    )
 
 
 def columns(rows: Iterable[Sequence[str]], *, right: frozenset[int] = frozenset()) -> list[str]:
     """Lines with the cells under one another; `right`: the columns that are flush right.
 
-    >>> columns([("a", "10"), ("long", "9")], right=frozenset({1}))
-    ['a     10', 'long   9']
+    >>> columns([("a", "10"), ("  b", "9")], right=frozenset({1}))
+    ['a    10', '  b   9']
     """
-    table = [[one_line(cell) for cell in row] for row in rows]
+    table = [[harmless(cell) for cell in row] for row in rows]
     widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
 
     def line(row: Sequence[str]) -> str:
