@@ -24,7 +24,7 @@ GROUPS: Final = {
 
 OTHER_VERSION: Final = ("carrier_ops", "v2")
 
-_REMEMBERED: Final = 400
+_REMEMBERED: Final = 1_500
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,9 +33,17 @@ class LoggedReport:
 
     partition: int
     offset: int
-    logged_us: int
-    value: bytes
     flight: Flight
+
+    @property
+    def logged_us(self) -> int:
+        """Log time."""
+        return self.flight.logged_us
+
+    @property
+    def value(self) -> bytes:
+        """The record's bytes; made when they are asked for, since a year of them is large."""
+        return _value(self.flight)
 
 
 def reports(flights: Iterable[Flight]) -> list[LoggedReport]:
@@ -44,7 +52,7 @@ def reports(flights: Iterable[Flight]) -> list[LoggedReport]:
     logged: list[LoggedReport] = []
     for flight in sorted(flights, key=lambda flight: (flight.logged_us, flight.flight_id)):
         partition = partition_of(flight.carrier)
-        logged.append(LoggedReport(partition, frontiers[partition], flight.logged_us, _value(flight), flight))
+        logged.append(LoggedReport(partition, frontiers[partition], flight))
         frontiers[partition] += 1
     return logged
 

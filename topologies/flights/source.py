@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from sys import intern
 from typing import Final
 
 from ofs.errors import SourceError, UsageError, invariant
@@ -113,12 +114,12 @@ def _flights(rows: Iterator[list[str]], end: str) -> Iterator[Flight]:
         dep_delay, air_time = _minutes(delay), _minutes(air)
         left_us = hours_us[hour] + (int(minute) + (dep_delay or 0)) * _MINUTE_US
         yield Flight(
-            day=day_text,
-            carrier=carrier,
+            day=intern(day_text),
+            carrier=intern(carrier),
             number=int(number),
-            origin=origin,
-            dest=dest,
-            tailnum=None if tail in ("NA", "") else tail,
+            origin=intern(origin),
+            dest=intern(dest),
+            tailnum=None if tail in ("NA", "") else intern(tail),
             dep_delay=dep_delay,
             air_time=air_time,
             distance=int(miles),

@@ -23,6 +23,7 @@ LATE_STREAM: Final = "flights_late"
 
 _ONE_IN: Final = 200
 _DRAWS_MAX: Final = 1_000
+_MORE_FLOATS: Final = 8
 _DAY_US: Final = 86_400 * SECOND_US
 _FAR_US: Final = 32 * _DAY_US
 """Beyond the reach of the finite windows, with a day to spare."""
@@ -96,10 +97,14 @@ class Spoiler:
         if self._pick(_ONE_IN) != 0:
             return self._history_enough(moment) or Answer(moment.snapshot)
         for _ in range(_DRAWS_MAX):
-            drawn = self._draw[self._one_of(list(self._draw))](moment)
+            drawn = self._draw[self._kind()](moment)
             if drawn is not None:
                 return drawn
         raise InvariantViolation("defect in OFS: no fault could be drawn for a decision")
+
+    def _kind(self) -> Kind:
+        # most sums come out of floats as they should: without more draws there would be hardly a wrong one
+        return Kind(self._one_of([*self._draw, *[Kind.FLOAT_SUM] * _MORE_FLOATS]))
 
     def _pick(self, below: int) -> int:
         return int(self._chance.random() * below)
@@ -203,17 +208,21 @@ class Spoiler:
         return all(moment.snapshot.cut[STREAM, p] > start for p, start in self._late_cut.items())
 
     def _touching(self, moment: Moment, wanted: Callable[[Applied], bool]) -> list[Applied]:
-        """The remembered reports of one of the decision's keys."""
+        """The remembered reports of the decision's aircraft; half of the time, or without any, of its other keys."""
         flight = moment.flight
+        remembered = [applied for applied in self._desk.recent if wanted(applied)]
+        same = [
+            applied
+            for applied in remembered
+            if flight.tailnum is not None and applied.report.flight.tailnum == flight.tailnum
+        ]
+        if same and self._pick(2) == 0:
+            return same
         return [
             applied
-            for applied in self._desk.recent
-            if wanted(applied)
-            and (
-                applied.report.flight.carrier == flight.carrier
-                or applied.report.flight.origin == flight.origin
-                or (flight.tailnum is not None and applied.report.flight.tailnum == flight.tailnum)
-            )
+            for applied in remembered
+            if flight.carrier == applied.report.flight.carrier
+            or flight.origin == applied.report.flight.origin
         ]
 
     def _without(self, moment: Moment, left_out: list[Applied]) -> OnlineSnapshot:
