@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import click
 
 from ofs.cli.parameters import engine_option, json_option
 from ofs.cli.progress import progress_bar
 from ofs.cli.terminal import say, write, write_json
-from ofs.errors import UsageError
 
-DAYS_OF_YEAR = 365
+_DAYS: Final = 365
 
 
 @click.command(
@@ -28,8 +28,8 @@ DAYS_OF_YEAR = 365
 @click.option("--keep", is_flag=True, help="Keep the temporary folder; its name is shown.")
 @click.option(
     "--days",
-    type=click.IntRange(1, DAYS_OF_YEAR),
-    default=DAYS_OF_YEAR,
+    type=click.IntRange(1, _DAYS),
+    default=_DAYS,
     metavar="N",
     help="Only the first days of the year; fewer are faster and have another digest.",
 )
@@ -46,12 +46,7 @@ def demo(*, folder: str | None, keep: bool, days: int, engine: str, as_json: boo
 
     Exit code: 0 every spoiled decision was found and no other, twice with equal digests; 1 not so.
     """
-    try:
-        from topologies.flights.demo import run_demo
-    except ImportError as error:
-        raise UsageError(
-            f"the demo lacks {error.name}", hint="pip install 'offline-feature-shadow[demo]'"
-        ) from error
+    from topologies.flights.demo import run_demo
 
     with progress_bar("done") as tell:
         report = run_demo(
