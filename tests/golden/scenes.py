@@ -107,22 +107,28 @@ def decision(scene: Scene, **members: Any) -> bytes:
     return json.dumps(record, ensure_ascii=False).encode()
 
 
-def by_engine(scene: Scene, engine: str) -> dict[str, Any]:
-    """The written snapshot of a whole replay; its parity result must be a MATCH with the semantics' hash."""
+def run_scene(scene: Scene, lines: list[bytes], engine: str) -> MemorySink:
+    """All outputs of a whole replay of decision lines over the scene's log."""
     log = MemoryLog()
     log.create(STREAM, len(scene.cut))
     for partition, offset, log_ts_us, value in sorted(scene.records):
         log.append(STREAM, partition, Record(value.encode(), log_ts_us=log_ts_us, offset=offset))
     sink = MemorySink()
-    recorded = sha256_hex(jcs(by_semantics(scene)))
     BoundedReplay(
         log=log,
-        decisions=MemoryDecisionSource([decision(scene, online_snapshot_hash=recorded)]),
+        decisions=MemoryDecisionSource(lines),
         registry=Registry.of([scene.group]),
         sink=sink,
         options=ReplayOptions(batch_size=2, workers=1, max_skew_us=0, end_wait_us=0),
         engine=engine,
     ).run()
+    return sink
+
+
+def by_engine(scene: Scene, engine: str) -> dict[str, Any]:
+    """The result of a decision with the semantics' hash, and the written snapshot."""
+    recorded = sha256_hex(jcs(by_semantics(scene)))
+    sink = run_scene(scene, [decision(scene, online_snapshot_hash=recorded)], engine)
     (parity,) = [json.loads(text) for _, text in sink.parity]
     (snapshot,) = [json.loads(text) for _, text in sink.snapshots]
     return {"result": parity["result"], "snapshot": snapshot}

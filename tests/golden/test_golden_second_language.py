@@ -153,3 +153,8 @@ def test_wrong_usage_gives_one_line(arguments: tuple[str, ...], code: int) -> No
     result = run(*arguments)
     assert (result.returncode, result.stdout) == (code, "")
     assert result.stderr.count("\n") == 1
+
+
+def test_the_readme_shows_what_the_script_prints() -> None:
+    """The summary in contracts/README.md is the one that the script gives today."""
+    assert run().stdout in (FOLDER.parent / "README.md").read_text(encoding="utf-8")
