@@ -28,10 +28,9 @@ class OutputDigest:
     sha256: Any = field(default_factory=hashlib.sha256)
 
     def add(self, records: Records) -> None:
-        for _, text in records:
-            self.sha256.update(text)
-            self.sha256.update(b"\n")
-        self.records += len(records)
+        if records:
+            self.sha256.update(b"\n".join([text for _, text in records]) + b"\n")
+            self.records += len(records)
 
     def to_dict(self) -> dict[str, Any]:
         return {"records": self.records, "sha256": self.sha256.hexdigest()}
@@ -76,18 +75,23 @@ class OutcomeWriter:
     ) -> None:
         """Every decision of `[lo, hi)` gives one parity record: from its verdict, or from its reasons."""
         by_index = {verdict.index: verdict for verdict in verdicts}
+        texts: list[bytes | None] = [None] * (hi - lo)
+        for verdict in verdicts:
+            texts[verdict.index - lo] = verdict.parity
+        matches = hi - lo - texts.count(None)
+        self.tally.results.update({Result.MATCH.value: matches} if matches else {})
         ids, lines = self._batch.decisions.ids(lo, hi), self._batch.decisions.lines(lo, hi)
-        parity: Records = []
-        snapshots: Records = []
-        for index, decision_id, line in zip(range(lo, hi), ids, lines, strict=True):
-            verdict = by_index.get(index)
-            if verdict is not None and verdict.parity is not None:
-                self.tally.results[Result.MATCH] += 1
-                parity.append((decision_id, verdict.parity))
-            else:
-                parity.append((decision_id, self._elaborate(verdict, line, reasons.get(index, ()))))
-            if verdict is not None and verdict.snapshot is not None and self._is_wanted(verdict):
-                snapshots.append((decision_id, verdict.snapshot))
+        parity = [
+            (ids[row], self._elaborate(by_index.get(lo + row), lines[row], reasons.get(lo + row, ())))
+            if text is None
+            else (ids[row], text)
+            for row, text in enumerate(texts)
+        ]
+        snapshots = [
+            (ids[verdict.index - lo], verdict.snapshot)
+            for verdict in verdicts
+            if verdict.snapshot is not None and self._is_wanted(verdict)
+        ]
         self._put("parity.jsonl", parity)
         self._put("snapshots.jsonl", snapshots)
 

@@ -6,7 +6,7 @@ import resource
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Final
@@ -23,7 +23,7 @@ from ofs.contracts import (
     TimeMapping,
 )
 from ofs.contracts.identity import BasisRange
-from ofs.engine.port import Engine, Verdict
+from ofs.engine.port import Engine
 from ofs.errors import UsageError
 from ofs.features import Registry, definition_bytes
 from ofs.planner.log_facts import LogFacts
@@ -147,11 +147,7 @@ class _Run:
             tasks = self._tasks(stack, open_store)
             workers = stack.enter_context(ThreadPoolExecutor(self._options.workers, "ofs-task"))
             self._bind()
-            total = len(self._batch.decisions)
-            for lo, hi in chunks(total, self._options.batch_size):
-                verdicts = self._answer_chunk(tasks, workers, lo, hi)
-                writer.write_chunk(lo, hi, verdicts, self._reasons)
-                progress(Progress("replaying", hi, total))
+            self._answer_chunks(tasks, workers, writer, progress)
             list(workers.map(PartitionTask.finish, tasks))
             proof = self._certificate(tasks)
             records_read = sum(task.records_read for task in tasks)
@@ -208,22 +204,46 @@ class _Run:
             decisions.bind(shape, groups)
         decisions.exclude(sorted(self._reasons))
 
-    def _answer_chunk(
-        self, tasks: list[PartitionTask], workers: ThreadPoolExecutor, lo: int, hi: int
-    ) -> list[Verdict]:
-        decisions = self._batch.decisions
+    def _answer_chunks(
+        self,
+        tasks: list[PartitionTask],
+        workers: ThreadPoolExecutor,
+        writer: OutcomeWriter,
+        progress: ProgressCallback,
+    ) -> None:
+        """Chunk by chunk; while one is assembled and written, the tasks fold for the next."""
+        decisions, total = self._batch.decisions, len(self._batch.decisions)
+        spans = list(chunks(total, self._options.batch_size))
+        folding = self._fold(tasks, workers, spans[0]) if spans else []
+        for number, (lo, hi) in enumerate(spans):
+            answers = self._answers(tasks, workers, (lo, hi), folding)
+            # the decision set is changed above only, where no task runs
+            folding = self._fold(tasks, workers, spans[number + 1]) if number + 1 < len(spans) else []
+            verdicts = self._engine.assemble(
+                self._compiled, decisions, lo, hi, answers, self.replay_id, self._options.snapshots.value
+            )
+            writer.write_chunk(lo, hi, verdicts, self._reasons)
+            progress(Progress("replaying", hi, total))
 
-        def advance(task: PartitionTask) -> list[Any]:
-            return task.advance(decisions, lo, hi)
+    def _fold(
+        self, tasks: list[PartitionTask], workers: ThreadPoolExecutor, span: tuple[int, int]
+    ) -> list[Future[list[Any]]]:
+        return [workers.submit(task.advance, self._batch.decisions, *span) for task in tasks]
 
-        answers = _flat(workers.map(advance, tasks))
-        is_changed = self._resolve_watermarks(tasks, lo, hi)
-        is_changed = self._exclude_lost(tasks, lo, hi) or is_changed
+    def _answers(
+        self,
+        tasks: list[PartitionTask],
+        workers: ThreadPoolExecutor,
+        span: tuple[int, int],
+        folding: list[Future[list[Any]]],
+    ) -> list[Any]:
+        """The tasks' answers; asked again where an as-of was derived or decisions were given up meanwhile."""
+        answers = _flat(future.result() for future in folding)
+        is_changed = self._resolve_watermarks(tasks, *span)
+        is_changed = self._exclude_lost(tasks, *span) or is_changed
         if is_changed:
-            answers = _flat(workers.map(advance, tasks))
-        return self._engine.assemble(
-            self._compiled, decisions, lo, hi, answers, self.replay_id, self._options.snapshots.value
-        )
+            answers = _flat(future.result() for future in self._fold(tasks, workers, span))
+        return answers
 
     def _resolve_watermarks(self, tasks: list[PartitionTask], lo: int, hi: int) -> bool:
         """Derive the as-of of the chunk's watermark decisions; True where there are any."""

@@ -153,10 +153,6 @@ class PartitionTask:
             return [queries]
         return self._answer_beyond(decisions, lo, hi, target, void_from)
 
-    def answer(self, decisions: DecisionSet, lo: int, hi: int) -> list[Any]:
-        """Answer decisions whose cuts were reached before, such as those with a derived as-of."""
-        return self.advance(decisions, lo, hi)
-
     def watermarks(self, decisions: DecisionSet, lo: int, hi: int) -> list[tuple[int, int | None]]:
         """The largest event times inside the cuts; these decisions are planned from the log's beginning."""
         return self._planned.watermarks(decisions, lo, hi)
