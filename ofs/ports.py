@@ -56,7 +56,8 @@ class PartitionInfo:
 
     `ranges`: sorted, neither overlapping nor touching; the first starts at the earliest readable offset (its low
     watermark), the last ends at the last stable offset. Empty when nothing was ever readable (`low` says where).
-    `first_log_ts_us`: log timestamp of the first readable record, None when there is none.
+    `first_log_ts_us`: log timestamp of the first readable record, None when there is none. `outside_log_ts_us`: where
+    a replay basis hides the partition's beginning, that of the first record that is hidden.
     `broker`: the range that a broker itself holds now, None without a broker; offsets below it are expired there.
     """
 
@@ -66,6 +67,7 @@ class PartitionInfo:
     ranges: tuple[OffsetRange, ...]
     first_log_ts_us: int | None
     broker: OffsetRange | None = None
+    outside_log_ts_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,9 +129,10 @@ def _stream_reasons(demand: Demand, cut: Cut, info: StreamInfo) -> Iterator[Reas
 
 def _was_there(info: PartitionInfo, decided_us: int) -> bool:
     """Whether the partition's first record was logged before the decision."""
-    if info.first_log_ts_us is None:
+    known = [time for time in (info.outside_log_ts_us, info.first_log_ts_us) if time is not None]
+    if not known:
         return info.low > 0 and decided_us != INT64_MIN  # it had records, and they are gone
-    return info.first_log_ts_us < decided_us
+    return min(known) < decided_us
 
 
 @dataclass(frozen=True, slots=True)

@@ -408,7 +408,7 @@ def _is_behind(streams: dict[str, StreamInfo | None], wanted: dict[tuple[str, in
         info = streams[stream]
         if info is not None and partition < len(info.partitions):
             part = info.partitions[partition]
-            if part.broker is not None and not info.compacted and part.end < offset:
+            if part.broker is not None and not info.compacted and part.broker.end < offset:
                 return True
     return False
 

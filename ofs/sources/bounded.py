@@ -15,8 +15,8 @@ _SCAN_RECORDS = 1024
 class BoundedLog:
     """EventLog that shows of `log` only the ranges of the basis; streams that it does not name are not known.
 
-    A partition that the basis does not name is described with nothing to read. `first_log_ts_us` stays that of the
-    whole partition: it says since when the partition has records, not where the basis begins.
+    A partition that the basis does not name is described with nothing to read. What lies before the basis is history
+    that is gone: only the time of the partition's first record is still told.
     """
 
     def __init__(self, log: EventLog, basis: Mapping[str, Mapping[int, OffsetRange]]) -> None:
@@ -30,7 +30,8 @@ class BoundedLog:
         if ranges is None or info is None:
             return None
         return replace(
-            info, partitions=tuple(_restrict(part, ranges.get(part.partition)) for part in info.partitions)
+            info,
+            partitions=tuple(self._restrict(stream, p, ranges.get(p.partition)) for p in info.partitions),
         )
 
     def read(self, stream: str, partition: int, span: OffsetRange, max_records: int) -> Iterator[RecordBatch]:
@@ -65,9 +66,22 @@ class BoundedLog:
     def _range(self, stream: str, partition: int) -> OffsetRange | None:
         return self._basis.get(stream, {}).get(partition)
 
+    def _restrict(self, stream: str, part: PartitionInfo, inside: OffsetRange | None) -> PartitionInfo:
+        wanted = OffsetRange(part.low, part.low) if inside is None else inside
+        ranges = tuple(both for span in part.ranges if (both := span.intersection(wanted)) is not None)
+        low = max(part.low, min(wanted.start, part.end))
+        hides_first = low > part.low or not ranges
+        return replace(
+            part,
+            low=low,
+            end=max(low, min(part.end, wanted.end)),
+            ranges=ranges,
+            first_log_ts_us=self._first_us(stream, part, ranges) if hides_first else part.first_log_ts_us,
+            outside_log_ts_us=part.first_log_ts_us if hides_first else None,
+        )
 
-def _restrict(part: PartitionInfo, inside: OffsetRange | None) -> PartitionInfo:
-    wanted = OffsetRange(part.low, part.low) if inside is None else inside
-    ranges = tuple(both for span in part.ranges if (both := span.intersection(wanted)) is not None)
-    low = max(part.low, min(wanted.start, part.end))
-    return replace(part, low=low, end=max(low, min(part.end, wanted.end)), ranges=ranges)
+    def _first_us(self, stream: str, part: PartitionInfo, ranges: tuple[OffsetRange, ...]) -> int | None:
+        for span in ranges:
+            for batch in self._log.read(stream, part.partition, span, 1):
+                return batch.log_ts_us[0]
+        return None

@@ -19,14 +19,15 @@ def _log() -> MemoryLog:
 
 
 def test_only_the_basis_is_described() -> None:
-    """Ranges are cut, unnamed partitions hold nothing, unnamed streams are unknown, the first timestamp stays."""
+    """Ranges are cut, unnamed partitions hold nothing, unnamed streams are unknown, the hidden first time is told."""
     log = BoundedLog(_log(), {"s": {1: OffsetRange(5, 30)}})
     info = log.describe("s")
     assert info is not None
     zero, one = info.partitions
     assert (zero.ranges, zero.low, zero.end) == ((), 0, 0)
     assert (one.ranges, one.low, one.end) == ((OffsetRange(5, 20),), 5, 20)
-    assert one.first_log_ts_us == 0
+    assert (one.first_log_ts_us, one.outside_log_ts_us) == (5, 0)
+    assert (zero.first_log_ts_us, zero.outside_log_ts_us) == (None, 0)
     assert log.describe("t") is None
     assert BoundedLog(_log(), {"u": {}}).describe("u") is None
 
