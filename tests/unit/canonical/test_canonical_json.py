@@ -157,11 +157,19 @@ def test_integers_are_numbers_to_the_largest_safe_one(value: int, written: int |
 @pytest.mark.parametrize(
     ("scaled", "scale", "text"),
     [
-        (0, 0, "0"), (0, 2, "0.00"), (5, 0, "5"), (-5, 0, "-5"), (5, 2, "0.05"), (-5, 2, "-0.05"), (100, 2, "1.00"),
-        (-12345, 3, "-12.345"), (1, 18, "0.000000000000000001"), (2**63 - 1, 18, "9.223372036854775807"),
+        (0, 0, "0"),
+        (0, 2, "0.00"),
+        (5, 0, "5"),
+        (-5, 0, "-5"),
+        (5, 2, "0.05"),
+        (-5, 2, "-0.05"),
+        (100, 2, "1.00"),
+        (-12345, 3, "-12.345"),
+        (1, 18, "0.000000000000000001"),
+        (2**63 - 1, 18, "9.223372036854775807"),
         (10**40, 2, "1" + "0" * 38 + ".00"),
     ],
-)  # fmt: skip
+)
 def test_decimals_have_exactly_their_scale(scaled: int, scale: int, text: str) -> None:
     """No exponent, no negative zero, all digits of the scale."""
     assert format_scaled(scaled, scale) == text

@@ -230,7 +230,20 @@ def test_a_seed_is_a_string_only_beyond_the_safe_integers() -> None:
 def test_reasons_stand_in_their_order_of_precedence() -> None:
     """The closed list of reasons, first the one that is given first."""
     assert [str(reason) for reason in Reason] == [
-        "DECISION_INVALID", "PINS_INVALID", "KEY_INVALID", "AS_OF_INVALID", "BASIS_MISSING", "BASIS_INCOMPLETE",
-        "HASH_RULE_UNKNOWN", "DEFINITION_MISSING", "DEFINITION_DIGEST_MISMATCH", "TOPIC_RECREATED", "STREAM_COMPACTED",
-        "BASIS_BEYOND_LOG_END", "ARCHIVE_GAP", "LATENESS_UNPROVEN", "HISTORY_TRUNCATED", "ONLINE_HASH_MISSING",
-    ]  # fmt: skip
+        "DECISION_INVALID",
+        "PINS_INVALID",
+        "KEY_INVALID",
+        "AS_OF_INVALID",
+        "BASIS_MISSING",
+        "BASIS_INCOMPLETE",
+        "HASH_RULE_UNKNOWN",
+        "DEFINITION_MISSING",
+        "DEFINITION_DIGEST_MISMATCH",
+        "TOPIC_RECREATED",
+        "STREAM_COMPACTED",
+        "BASIS_BEYOND_LOG_END",
+        "ARCHIVE_GAP",
+        "LATENESS_UNPROVEN",
+        "HISTORY_TRUNCATED",
+        "ONLINE_HASH_MISSING",
+    ]
