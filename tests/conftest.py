@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, settings
 from ofs.native import core
 
 # without a native core there is nothing to hold to the semantics; the rest runs on the reference engine
-collect_ignore_glob = [] if core is not None else ["unit/core/*"]
+collect_ignore_glob = [] if core is not None else ["unit/core/*", "unit/engine_core/*"]
 
 # deadlines measure the machine, not the code; two shared cores make them flaky
 _SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large]
