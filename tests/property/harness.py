@@ -68,12 +68,18 @@ def with_hashes(chance: random.Random, world: World, rebuilt: list[bytes]) -> li
         recorded = dict(decision)
         snapshot = by_id.get(decision["decision_id"])
         if snapshot is not None and chance.random() < 0.9:
-            recorded["online_snapshot_hash"] = snapshot["snapshot_hash"] if chance.random() < 0.7 else "0" * 64
+            recorded["online_snapshot_hash"] = (
+                snapshot["snapshot_hash"] if chance.random() < 0.7 else "0" * 64
+            )
         if snapshot is not None and chance.random() < 0.5:
-            recorded["online_features"] = snapshot["features"] if chance.random() < 0.7 else {"x": {"g": 1.50}}
+            recorded["online_features"] = (
+                snapshot["features"] if chance.random() < 0.7 else {"x": {"g": 1.50}}
+            )
         lines.append(json.dumps(recorded, ensure_ascii=chance.random() < 0.5).encode())
     if lines and chance.random() < 0.3:
         lines.append(chance.choice(lines))
     if chance.random() < 0.2:
-        lines.insert(0, chance.choice((b"", b"[]", b"{", b'{"decision_id": 1}', lines[-1][:-1] + b', "seen": 1}')))
+        lines.insert(
+            0, chance.choice((b"", b"[]", b"{", b'{"decision_id": 1}', lines[-1][:-1] + b', "seen": 1}'))
+        )
     return lines

@@ -13,7 +13,7 @@ from typing import Any
 
 from ofs.features import FeatureGroup, read_definition
 from ofs.sources.memory import MemoryLog, Record
-from ofs.units import format_timestamp_us
+from ofs.units import OffsetRange, format_timestamp_us
 
 SECOND = 1_000_000
 EPOCH = 1_700_000_000 * SECOND
@@ -22,13 +22,18 @@ PINS = (
     {
         "manifest_fingerprint": "a" * 64,
         "parameter_hash": "b" * 64,
-        "scenario_id": "bäse/\"2\"",
+        "scenario_id": 'bäse/"2"',
         "run_id": "c" * 32,
         "seed": 2**63 - 1,
         "platform_run_id": "p\U0001f600",
         "scenario_run_id": "d" * 32,
     },
-    {"manifest_fingerprint": "e" * 64, "parameter_hash": "b" * 64, "scenario_id": "other", "run_id": "c" * 32},
+    {
+        "manifest_fingerprint": "e" * 64,
+        "parameter_hash": "b" * 64,
+        "scenario_id": "other",
+        "run_id": "c" * 32,
+    },
 )
 KEYS = ("A", "B", "ключ", "\ue000~/", "\U0001f600", "12")
 TYPES = {
@@ -44,10 +49,27 @@ _POOLS: dict[str, tuple[Any, ...]] = {
     "d": ("1.00", "2.5", "-0.01", "0", "92233720368547758.07", "-92233720368547758.07", "3.10"),
     "s": ("x", "y", "", "é", "\U0001f600", "\ue000", 'q"\\\n\u0001\u007f'),
     "b": (True, False),
-    "t": ("2023-11-14T22:13:20Z", "2023-11-14T22:13:20.5Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"),
+    "t": (
+        "2023-11-14T22:13:20Z",
+        "2023-11-14T22:13:20.5Z",
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59.999999Z",
+    ),
     "n.x": ("1", "10", "-2"),
 }
-_ILL_TYPED: tuple[Any, ...] = ("1e5", "+1", "01", 1.5, True, [], {}, "x", 2**63, "0.001", "2023-02-30T00:00:00Z")
+_ILL_TYPED: tuple[Any, ...] = (
+    "1e5",
+    "+1",
+    "01",
+    1.5,
+    True,
+    [],
+    {},
+    "x",
+    2**63,
+    "0.001",
+    "2023-02-30T00:00:00Z",
+)
 _RAW_DECIMALS = ("1.50", "2e0", "1.0e1", "-0", "-0.00", "1E-2", "5e-30", "1e31", "12e-1", "0.010")
 _MALFORMED = (
     None,
@@ -73,40 +95,55 @@ class World:
     streams: dict[str, int] = field(default_factory=dict)
 
 
-def make_world(chance: random.Random, *, events_max: int = 60, decisions_max: int = 12) -> World:
-    """Draw a world."""
+def make_world(
+    chance: random.Random,
+    *,
+    events_max: int = 60,
+    decisions_max: int = 12,
+    in_log_order: bool = False,
+    is_bounded: bool = False,
+) -> World:
+    """Draw a world. `in_log_order`: log timestamps never go back; `is_bounded`: every window is finite, no lateness."""
     streams = {"cards": chance.randint(1, 3)}
     if chance.random() < 0.3:
         streams["Events-é"] = chance.randint(1, 2)
-    groups = [make_group(chance, name) for name in ("alpha", "beta", "gamma")[: chance.randint(1, 3)]]
+    names = ("alpha", "beta", "gamma")[: chance.randint(1, 3)]
+    groups = [make_group(chance, name, is_bounded=is_bounded) for name in names]
     log = MemoryLog()
     for stream, partitions in streams.items():
         log.create(stream, partitions)
     for _ in range(chance.randint(0, events_max)):
         stream = chance.choice(list(streams))
-        _append(chance, log, stream, chance.randrange(streams[stream]))
+        _append(chance, log, stream, chance.randrange(streams[stream]), in_log_order=in_log_order)
     world = World(log, groups, [], streams)
-    world.decisions = [make_decision(chance, world, number) for number in range(chance.randint(1, decisions_max))]
+    world.decisions = [
+        make_decision(chance, world, number) for number in range(chance.randint(1, decisions_max))
+    ]
     return world
 
 
-def make_group(chance: random.Random, name: str) -> FeatureGroup:
+def make_group(chance: random.Random, name: str, *, is_bounded: bool = False) -> FeatureGroup:
     """Draw a definition; every operator and window kind is as likely."""
-    features = [_feature(chance, number) for number in range(chance.randint(1, 7))]
-    numbers = [f["name"] for f in features if f["op"] in ("count", "sum", "mean", "count_distinct", "age_of_last")]
+    features = [_feature(chance, number, is_bounded=is_bounded) for number in range(chance.randint(1, 7))]
+    numbers = [
+        f["name"] for f in features if f["op"] in ("count", "sum", "mean", "count_distinct", "age_of_last")
+    ]
     if numbers:
         pair = [chance.choice(numbers), chance.choice(numbers)]
         features.append({"name": "ratio_of", "op": "ratio", "of": pair, "scale": chance.choice((0, 4, 18))})
     definition: dict[str, Any] = {
         "feature_group": name,
         "version": "v1",
-        "key": {"type": chance.choice(("account", "card")), "field": chance.choice(("payload.key", "payload.n.key"))},
+        "key": {
+            "type": chance.choice(("account", "card")),
+            "field": chance.choice(("payload.key", "payload.n.key")),
+        },
         "event_types": chance.choice((["auth"], ["auth", "refund"])),
         "features": features,
     }
     if chance.random() < 0.3:
         definition["where"] = [_condition(chance)]
-    if chance.random() < 0.3:
+    if chance.random() < 0.3 and not is_bounded:
         definition["late"] = {"policy": "drop", "allowed_lateness": chance.choice(("1s", "2s", "1us"))}
     if chance.random() < 0.5:
         definition["stale_after"] = chance.choice(("1s", "4s"))
@@ -127,11 +164,15 @@ def _condition(chance: random.Random) -> dict[str, Any]:
     )
 
 
-def _feature(chance: random.Random, number: int) -> dict[str, Any]:
+def _feature(chance: random.Random, number: int, *, is_bounded: bool) -> dict[str, Any]:
     op = chance.choice(
         "count age_of_last age_of_first sum mean variance stddev min max first last first_k last_k count_distinct top_k".split()
     )
-    feature: dict[str, Any] = {"name": f"f{number}_{op}", "op": op, "window": _window(chance)}
+    feature: dict[str, Any] = {
+        "name": f"f{number}_{op}",
+        "op": op,
+        "window": _window(chance, is_bounded=is_bounded),
+    }
     if op in ("sum", "mean", "variance", "stddev"):
         allowed = ("i", "d", "n.x")
     elif op in ("min", "max"):
@@ -148,13 +189,18 @@ def _feature(chance: random.Random, number: int) -> dict[str, Any]:
     return feature
 
 
-def _window(chance: random.Random) -> Any:
-    kind = chance.choice(("sliding", "sliding", "tumbling", "hopping", "session", "session_max", "lifetime"))
+def _window(chance: random.Random, *, is_bounded: bool) -> Any:
+    finite = ("sliding", "sliding", "tumbling", "hopping", "session_max")
+    kind = chance.choice(finite if is_bounded else (*finite, "session", "lifetime"))
     size = chance.choice(SIZES)
     if kind == "sliding":
         return size
     if kind == "tumbling":
-        return {"tumbling": size, "back": chance.choice((0, 1, 3))} if chance.random() < 0.6 else {"tumbling": size}
+        return (
+            {"tumbling": size, "back": chance.choice((0, 1, 3))}
+            if chance.random() < 0.6
+            else {"tumbling": size}
+        )
     if kind == "hopping":
         return {"hopping": size, "every": chance.choice(SIZES)}
     if kind == "session":
@@ -162,12 +208,16 @@ def _window(chance: random.Random) -> Any:
     return {"session": "1s", "max": size} if kind == "session_max" else "lifetime"
 
 
-def _append(chance: random.Random, log: MemoryLog, stream: str, partition: int) -> None:
+def _append(
+    chance: random.Random, log: MemoryLog, stream: str, partition: int, *, in_log_order: bool
+) -> None:
     hole = chance.choice((0, 0, 0, 1, 5))
     info = log.describe(stream)
     end = 0 if info is None else info.partitions[partition].end
     event_us = _time(chance)
     log_ts_us = event_us + chance.choice((0, 1, SECOND, 3 * SECOND, -SECOND, 20 * SECOND))
+    if in_log_order and end > 0:
+        log_ts_us = max(log_ts_us, _last_log_ts_us(log, stream, partition))
     record = Record(value=_value(chance, event_us), log_ts_us=log_ts_us, offset=end + hole)
     if chance.random() < 0.3:
         record = Record(
@@ -178,6 +228,12 @@ def _append(chance: random.Random, log: MemoryLog, stream: str, partition: int) 
             headers=(("h", None), ("é", b"v")),
         )
     log.append(stream, partition, record)
+
+
+def _last_log_ts_us(log: MemoryLog, stream: str, partition: int) -> int:
+    info = log.describe(stream)
+    span = OffsetRange(0, 0 if info is None else info.partitions[partition].end)
+    return max(time for batch in log.read(stream, partition, span, 1000) for time in batch.log_ts_us)
 
 
 def _time(chance: random.Random) -> int:
@@ -200,7 +256,12 @@ def _value(chance: random.Random, event_us: int) -> bytes | None:
         text = text.replace('"d": ', f'"d": {chance.choice(_RAW_DECIMALS)}, "d_": ', 1)
     if chance.random() < 0.05:
         text = text[:-1] + chance.choice(
-            (', "payload": 1}', ', "x": {"y": [1, {"z": 1e999}]}}', ', "\\u0065vent_id": "dup"}', ', "ts_utc": null}')
+            (
+                ', "payload": 1}',
+                ', "x": {"y": [1, {"z": 1e999}]}}',
+                ', "\\u0065vent_id": "dup"}',
+                ', "ts_utc": null}',
+            )
         )
     return text.encode()
 
@@ -220,7 +281,11 @@ def _payload(chance: random.Random) -> dict[str, Any]:
 
 
 def _key(chance: random.Random) -> Any:
-    return chance.choice((*KEYS, 12, -0, 10**30)) if chance.random() < 0.95 else chance.choice(("", None, 1.0, True))
+    return (
+        chance.choice((*KEYS, 12, -0, 10**30))
+        if chance.random() < 0.95
+        else chance.choice(("", None, 1.0, True))
+    )
 
 
 def make_decision(chance: random.Random, world: World, number: int) -> dict[str, Any]:
