@@ -23,8 +23,8 @@ from topologies.flights.build import (
     TRUTH_FILE,
     BuildReport,
     Progress,
-    build,
 )
+from topologies.flights.build_apart import build_apart
 from topologies.flights.source import DAYS
 from topologies.flights.verify import Comparison, compare
 
@@ -36,11 +36,15 @@ _RUNS: Final = ((1, 8_192), (2, 1_000))
 _OUTPUTS_FOLDER: Final = "replay"
 
 _FIELDS_SHOWN: Final = 10
+_KINDS: Final = {"history_enough": "history_enough (no fault)"}
 
 
 @dataclass(frozen=True, slots=True)
 class DemoReport:
-    """The outcome. `folder`: where input and outputs were kept; None: nowhere. `memory_bytes`: the process's peak."""
+    """The outcome.
+
+    `folder`: where input and outputs were kept; None: nowhere. `memory_bytes`: the peak of the process that replays.
+    """
 
     built: BuildReport
     first: ReplayReport
@@ -111,10 +115,10 @@ class DemoReport:
             rows.append((f"  and {len(fields) - _FIELDS_SHOWN} fields more", ""))
         rows.append(("UNCHECKABLE", _count(first.results.get("UNCHECKABLE", 0))))
         rows += [(f"  {name}", _count(count)) for name, count in sorted(first.reasons.items())]
-        rows.append(("spoiled on purpose, found of planned", ""))
+        rows.append(("done on purpose: found of planned", ""))
         found = self.comparison.found
         rows += [
-            (f"  {kind}", f"{_count(found.get(kind, 0))} of {_count(planned)}")
+            (f"  {_KINDS.get(kind, kind)}", f"{_count(found.get(kind, 0))} of {_count(planned)}")
             for kind, planned in self.comparison.planned.items()
         ]
         return _columns(rows)
@@ -159,12 +163,12 @@ def run_demo(
     """Build, replay twice, compare.
 
     `folder`: a new or empty one, where input and outputs stay; None: a temporary one, removed unless `keep`.
-    `days`: of the year's first days only. Raises UsageError for a folder with something in it, and what `build` and
-    `ofs.replay` raise.
+    `days`: of the year's first days only. Raises UsageError for a folder with something in it, and what `build_apart`
+    and `ofs.replay` raise.
     """
     started = time.monotonic()
     with _workplace(folder, keep=keep) as place:
-        built = build(place, days=days, progress=progress)
+        built = build_apart(place, days=days, progress=progress)
         first = _replay(place, _RUNS[0], place / _OUTPUTS_FOLDER, engine, progress)
         # the other run's bytes are known by their digests: only one copy is on the disk
         again = _replay(place, _RUNS[1], None, engine, progress)

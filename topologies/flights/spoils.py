@@ -81,30 +81,43 @@ class Spoiler:
         self._chance: Final = random.Random(seed)  # noqa: S311 (to draw the same faults everywhere)
         self._late_from_us: Final = late_from_us
         self._late_cut: Final = late_cut
-        self._draw: Final[Mapping[Kind, Callable[[Moment], Answer | None]]] = {
-            Kind.OTHER_CUT: self._other_cut,
-            Kind.DUPLICATE_APPLIED: self._duplicate_applied,
-            Kind.LATE_LEFT_OUT: self._late_left_out,
-            Kind.OTHER_VERSION: self._other_version,
-            Kind.FLOAT_SUM: self._float_sum,
-            Kind.BASIS_MISSING: self._basis_missing,
-            Kind.DEFINITION_UNKNOWN: self._definition_unknown,
-            Kind.HISTORY_CUT_OFF: self._history_cut_off,
-        }
 
     def answer(self, moment: Moment) -> Answer:
         """The answer to record: mostly the plane's own, one in two hundred spoiled."""
         if self._pick(_ONE_IN) != 0:
             return self._history_enough(moment) or Answer(moment.snapshot)
         for _ in range(_DRAWS_MAX):
-            drawn = self._draw[self._kind()](moment)
+            drawn = self._spoil(self._kind(), moment)
             if drawn is not None:
                 return drawn
         raise InvariantViolation("defect in OFS: no fault could be drawn for a decision")
 
     def _kind(self) -> Kind:
         # most sums come out of floats as they should: without more draws there would be hardly a wrong one
-        return Kind(self._one_of([*self._draw, *[Kind.FLOAT_SUM] * _MORE_FLOATS]))
+        faults = [kind for kind in Kind if kind is not Kind.HISTORY_ENOUGH]
+        return Kind(self._one_of([*faults, *[Kind.FLOAT_SUM] * _MORE_FLOATS]))
+
+    def _spoil(self, kind: Kind, moment: Moment) -> Answer | None:
+        """The answer with this fault; None where it cannot be or would change nothing."""
+        match kind:
+            case Kind.OTHER_CUT:
+                return self._other_cut(moment)
+            case Kind.DUPLICATE_APPLIED:
+                return self._duplicate_applied(moment)
+            case Kind.LATE_LEFT_OUT:
+                return self._late_left_out(moment)
+            case Kind.OTHER_VERSION:
+                return self._other_version(moment)
+            case Kind.FLOAT_SUM:
+                return self._float_sum(moment)
+            case Kind.BASIS_MISSING:
+                return _basis_missing(moment)
+            case Kind.DEFINITION_UNKNOWN:
+                return self._definition_unknown(moment)
+            case Kind.HISTORY_CUT_OFF:
+                return self._history_cut_off(moment)
+            case Kind.HISTORY_ENOUGH:
+                return self._history_enough(moment)
 
     def _pick(self, below: int) -> int:
         return int(self._chance.random() * below)
@@ -176,11 +189,6 @@ class Spoiler:
         spoiled = replace(honest, features={**honest.features, key: {name[0]: values}})
         return _mismatch(Kind.FLOAT_SUM, spoiled, honest)
 
-    def _basis_missing(self, moment: Moment) -> Answer | None:
-        """The record names no offsets at all."""
-        expectation = Expectation(Kind.BASIS_MISSING, "UNCHECKABLE", "BASIS_MISSING")
-        return Answer(moment.snapshot, expectation, has_basis=False)
-
     def _definition_unknown(self, moment: Moment) -> Answer | None:
         """The record names a version that no registry holds."""
         groups = moment.snapshot.groups
@@ -251,6 +259,12 @@ def _mismatch(kind: Kind, spoiled: OnlineSnapshot, honest: OnlineSnapshot) -> An
         if spoiled.features[key][group][feature] != value
     )
     return Answer(spoiled, Expectation(kind, "MISMATCH", fields=fields))
+
+
+def _basis_missing(moment: Moment) -> Answer:
+    """The record names no offsets at all."""
+    expectation = Expectation(Kind.BASIS_MISSING, "UNCHECKABLE", "BASIS_MISSING")
+    return Answer(moment.snapshot, expectation, has_basis=False)
 
 
 def _on_late_stream(snapshot: OnlineSnapshot) -> OnlineSnapshot:
