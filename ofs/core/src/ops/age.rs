@@ -1,7 +1,8 @@
 //! age_of_first and age_of_last: microseconds from the first or last contribution to as-of.
 
 use super::Slice;
-use super::exact::{Rational, write_integer};
+use super::exact::Rational;
+use crate::canonical::write_int;
 use crate::ir::wire::{Decoded, Reader, put_u64};
 
 /// The event time of the first, or last, contribution.
@@ -35,7 +36,7 @@ impl Age {
 
     pub fn write(self, as_of_us: i64, out: &mut Vec<u8>) {
         match self.exact(as_of_us) {
-            Some(age) => write_integer(out, age.num),
+            Some(age) => write_int(out, age.num),
             None => out.extend_from_slice(b"null"),
         }
     }

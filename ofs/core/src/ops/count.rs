@@ -1,7 +1,8 @@
 //! count: how many contributions.
 
 use super::Slice;
-use super::exact::{Rational, write_integer};
+use super::exact::Rational;
+use crate::canonical::write_int;
 use crate::ir::wire::{Decoded, Reader, put_u64};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,7 +26,7 @@ impl Count {
     }
 
     pub fn write(self, out: &mut Vec<u8>) {
-        write_integer(out, i128::from(self.0));
+        write_int(out, i128::from(self.0));
     }
 
     pub fn exact(self) -> Rational {

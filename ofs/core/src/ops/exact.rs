@@ -1,11 +1,8 @@
-//! Exact numbers out of IRs: rationals, half-even rounding once, and the canonical JSON of integers and decimals.
+//! Exact numbers out of IRs: rationals, half-even rounding once, and the canonical JSON of decimals.
 
 use num_bigint::{BigInt, Sign};
 use num_integer::Integer;
 use num_traits::Signed;
-
-/// The largest magnitude that canonical JSON writes as a number.
-const JSON_INT_MAX: u128 = (1 << 53) - 1;
 
 /// `num / den`, unreduced. Bounds: `den` is at least 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,22 +83,21 @@ pub fn sqrt_half_even(num: &BigInt, den: &BigInt) -> BigInt {
     if up { floor + 1_u8 } else { floor }
 }
 
-/// An integer of canonical JSON: a number, or a string where its magnitude exceeds 2^53-1.
-pub fn write_integer(out: &mut Vec<u8>, value: i128) {
-    if value.unsigned_abs() <= JSON_INT_MAX {
-        write_digits(out, value, 0);
-    } else {
-        out.push(b'"');
-        write_digits(out, value, 0);
-        out.push(b'"');
-    }
-}
-
 /// A decimal of canonical JSON: a string with exactly `scale` digits after the point, never a negative zero.
 pub fn write_decimal(out: &mut Vec<u8>, scaled: &Product, scale: u8) {
     out.push(b'"');
     match scaled {
-        Product::Small(value) => write_digits(out, *value, scale),
+        Product::Small(value) => {
+            if *value < 0 {
+                out.push(b'-');
+            }
+            let mut buffer = itoa::Buffer::new();
+            let digits = match u64::try_from(value.unsigned_abs()) {
+                Ok(small) => buffer.format(small),
+                Err(_) => buffer.format(value.unsigned_abs()),
+            };
+            write_pointed(out, digits.as_bytes(), scale);
+        }
         Product::Big(value) => {
             if value.sign() == Sign::Minus {
                 out.push(b'-');
@@ -110,27 +106,6 @@ pub fn write_decimal(out: &mut Vec<u8>, scaled: &Product, scale: u8) {
         }
     }
     out.push(b'"');
-}
-
-fn write_digits(out: &mut Vec<u8>, value: i128, scale: u8) {
-    if value < 0 {
-        out.push(b'-');
-    }
-    let mut buffer = [b'0'; 39];
-    let mut at = buffer.len();
-    let mut rest = value.unsigned_abs();
-    while rest > u128::from(u64::MAX) {
-        at -= 1;
-        buffer[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    let mut rest = rest as u64;
-    while rest > 0 || at == buffer.len() {
-        at -= 1;
-        buffer[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    write_pointed(out, &buffer[at..], scale);
 }
 
 fn write_pointed(out: &mut Vec<u8>, digits: &[u8], scale: u8) {
@@ -234,22 +209,5 @@ mod tests {
             assert_eq!(decimal(value, scale), text);
         }
         assert_eq!(decimal(i128::MIN, 3), "\"-170141183460469231731687303715884105.728\"");
-    }
-
-    #[test]
-    fn integers_are_strings_beyond_the_safe_range() {
-        let rows = [
-            (0, "0"),
-            (-7, "-7"),
-            ((1 << 53) - 1, "9007199254740991"),
-            (1 << 53, "\"9007199254740992\""),
-            (-(1 << 53), "\"-9007199254740992\""),
-            (i128::MAX, "\"170141183460469231731687303715884105727\""),
-        ];
-        for (value, text) in rows {
-            let mut out = Vec::new();
-            write_integer(&mut out, value);
-            assert_eq!(out, text.as_bytes());
-        }
     }
 }

@@ -13,13 +13,13 @@ pub mod session;
 pub mod tally;
 pub mod wide;
 
-use crate::canonical::write_string;
+use crate::canonical::{write_int, write_string};
 use crate::ir::wire::{Corrupt, Decoded, Reader, put_bytes, put_i64};
 use crate::keylog::KeyLog;
 use crate::keylog::texts::Texts;
 use crate::time::write_ts;
 use crate::value::ValueType;
-use exact::{Product, write_decimal, write_integer};
+use exact::{Product, write_decimal};
 
 /// One value of a field. Within a field all are of one variant, and their order is the type's natural order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -134,7 +134,7 @@ impl<'a> Atom<'a> {
                 write_ts(out, *raw);
                 out.push(b'"');
             }
-            (Atom::Number(raw), _) => write_integer(out, i128::from(*raw)),
+            (Atom::Number(raw), _) => write_int(out, i128::from(*raw)),
         }
     }
 }

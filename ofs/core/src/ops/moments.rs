@@ -2,9 +2,10 @@
 
 use num_bigint::BigInt;
 
-use super::exact::{Product, Rational, half_even, power_of_ten, sqrt_half_even, write_decimal, write_integer};
+use super::exact::{Product, Rational, half_even, power_of_ten, sqrt_half_even, write_decimal};
 use super::wide::Wide;
 use super::{Slice, TypedField};
+use crate::canonical::write_int;
 use crate::ir::wire::{Corrupt, Decoded, Reader, put_i128, put_u64};
 use crate::value::ValueType;
 
@@ -53,7 +54,7 @@ impl Moments {
     pub fn write_sum(self, kind: ValueType, out: &mut Vec<u8>) {
         match kind {
             ValueType::Decimal(scale) => write_decimal(out, &Product::Small(self.sum), scale),
-            _ => write_integer(out, self.sum),
+            _ => write_int(out, self.sum),
         }
     }
 

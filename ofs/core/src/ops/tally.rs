@@ -1,7 +1,8 @@
 //! count_distinct and top_k: how often each value is present; all values are kept, so that the merge is exact.
 
-use super::exact::{Rational, write_integer};
+use super::exact::Rational;
 use super::{Atom, Slice, TypedField};
+use crate::canonical::write_int;
 use crate::ir::wire::{Decoded, Reader, put_len, put_u64};
 use crate::value::ValueType;
 
@@ -57,7 +58,7 @@ impl<'a> Tally<'a> {
     }
 
     pub fn write_distinct(&self, out: &mut Vec<u8>) {
-        write_integer(out, self.0.len() as i128);
+        write_int(out, self.0.len() as i128);
     }
 
     pub fn exact_distinct(&self) -> Rational {
@@ -73,7 +74,7 @@ impl<'a> Tally<'a> {
             out.extend_from_slice(if place > 0 { b",[" } else { b"[" });
             atom.write(kind, out);
             out.push(b',');
-            write_integer(out, i128::from(*count));
+            write_int(out, i128::from(*count));
             out.push(b']');
         }
         out.push(b']');
