@@ -220,17 +220,18 @@ def test_topic_created_again_is_recognised_by_its_recorded_id(run: Run) -> None:
 
 
 def test_time_basis_is_resolved_once_and_recorded(run: Run) -> None:
-    """A time range becomes offsets, and the certificate holds what it was resolved to."""
+    """A time range becomes offsets, the certificate holds what it was resolved to, and what lies before is gone."""
     run.topics.create(run.topic)
-    later = [Auth(second=5 * 3_600 + number) for number in range(5)]
+    later = [Auth(second=3 * 3_600 + 600), *(Auth(second=5 * 3_600 + number) for number in range(5))]
     run.topics.write(run.topic, written([*TEN, *later]))
-    times = (format_timestamp_us(time_us(4 * 3_600)), format_timestamp_us(time_us(9 * 3_600)))
-    report = run.replay(
-        [run.decide("d1", later, {0: 15}, as_of_s=5 * 3_600 + 60, group="card_recent")],
-        basis_time=times,
-        streams=[run.topic],
-    )
-    assert verdicts(report) == (1, 0, 0)
+    times = (format_timestamp_us(time_us(3 * 3_600)), format_timestamp_us(time_us(9 * 3_600)))
+    decisions = [
+        run.decide("d1", later, {0: 16}, as_of_s=5 * 3_600 + 60, group="card_recent"),
+        run.decide("d2", later, {0: 16}, as_of_s=3 * 3_600 + 1_200, group="card_recent"),
+    ]
+    report = run.replay(decisions, basis_time=times, streams=[run.topic])
+    assert verdicts(report) == (1, 0, 1)
+    assert report.reasons == {"HISTORY_TRUNCATED": 1}
     mapping = report.certificate.time_mapping if report.certificate is not None else None
     found = {entry.log_time_utc: entry.offset for entry in mapping or ()}
     assert found == {times[0]: 10, times[1]: None}
