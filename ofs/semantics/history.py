@@ -125,9 +125,15 @@ class PartitionHistory:
 
     def advance(self, to: int) -> None:
         """Move the frontier; what was passed over delivered nothing."""
-        if to > self.frontier:
+        if to <= self.frontier:
+            return
+        listed = self.holes.entries
+        if listed and listed[-1][1] == self.frontier:
+            self.holes.count += to - self.frontier
+            listed[-1] = [listed[-1][0], to]
+        else:
             self.holes.add([self.frontier, to], to - self.frontier)
-            self.frontier = to
+        self.frontier = to
 
     def contributions(self, group: int, pins: bytes, key: str) -> list[Contribution]:
         """All contributions of a key so far, in offset order."""
