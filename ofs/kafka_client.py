@@ -231,7 +231,8 @@ class KafkaReader:
         """(messages, partition to its end where one was reached, errors) after at most a tenth of a second."""
         with self._cluster.mapped("reading"):
             received = self._consumer.consume(wanted, _CONSUME_S)
-        if list(map(Message.error, received)).count(None) == len(received):
+        # an error must not be compared with None: KafkaError's own comparison raises
+        if not any(map(Message.error, received)):
             return received, {}, []
         good, ends, errors = [], {}, []
         for message in received:
