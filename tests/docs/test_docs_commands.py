@@ -34,6 +34,15 @@ def test_the_make_targets_of_a_document_exist(path: Path) -> None:
     assert console.make_targets(path.read_text("utf-8")) <= known
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=_id)
+def test_the_files_that_a_document_names_exist(path: Path) -> None:
+    """Every path in backticks that begins with a folder of the repository is there."""
+    named = re.findall(
+        r"`((?:ofs|tests|topologies|docs|contracts|deploy)/[\w./-]+)`", path.read_text("utf-8")
+    )
+    assert [name for name in named if not (console.ROOT / name).exists()] == []
+
+
 def test_make_help_lists_every_target_that_is_for_people() -> None:
     """A phony target either has a line of help or is marked as a part of another by a comment above it."""
     makefile = (console.ROOT / "Makefile").read_text("utf-8")
