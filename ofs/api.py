@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from ofs.canonical import jcs
-from ofs.contracts import ParityResult, Result, SnapshotOutput
+from ofs.contracts import ParityResult, Reason, SnapshotOutput
 from ofs.errors import NotCheckableError, UsageError
 from ofs.features import Registry
+from ofs.parity.records import reason_text
 from ofs.planner.basis import BasisRequest, offset_basis, time_basis
 from ofs.ports import DecisionSource, EventLog, OutputSink
 from ofs.runtime.endpoints import open_decisions, open_events, open_sink
@@ -132,9 +132,8 @@ def _rebuilt(sink: MemorySink, *, is_asked: bool) -> dict[str, Any]:
         )
     if not sink.snapshots:
         parity = ParityResult.model_validate_json(sink.parity[0][1])
-        details = parity.evidence.reason_details or ()
-        said = "; ".join(jcs(detail.to_dict()).decode() for detail in details)
-        raise NotCheckableError(f"{Result.UNCHECKABLE}: {parity.reason}: {said}")
+        details = [d for d in parity.evidence.reason_details or () if d.reason is not Reason.ONLINE_HASH_MISSING]
+        raise NotCheckableError("; ".join(reason_text(detail) for detail in details))
     rebuilt: dict[str, Any] = json.loads(sink.snapshots[0][1])
     if is_asked:
         del rebuilt["provenance"]["decision_id"]

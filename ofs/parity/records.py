@@ -83,6 +83,17 @@ def parity_result(
     )
 
 
+def reason_text(detail: ReasonDetail) -> str:
+    """A reason as one line for people.
+
+    >>> reason_text(ReasonDetail(reason=Reason.DEFINITION_MISSING, names=("a:v1", "b:v2")))
+    'DEFINITION_MISSING: a:v1, b:v2'
+    """
+    ranges = [f"{r.stream}:{r.partition} [{r.start}, {r.end})" for r in detail.missing or ()]
+    parts = [detail.detail or "", ", ".join(detail.names or ()), f"missing {', '.join(ranges)}" if ranges else ""]
+    return ": ".join([detail.reason.value, *(part for part in parts if part)])
+
+
 def _compared(offline_hash: str | None, online_hash: str | None) -> Result:
     return Result.MATCH if offline_hash == online_hash else Result.MISMATCH
 
