@@ -44,7 +44,7 @@ $(VENV)/.source: $(VENV)/.pins
 .PHONY: core
 core: $(VENV)/.pins
 	@if cargo --version 2>/dev/null | awk '{split($$2, v, "."); exit !(v[1] > 1 || v[2] >= $(RUST_MINOR))}'; then \
-	  $(MAKE) $(CORE); \
+	  $(MAKE) --silent $(CORE); \
 	else echo "setup: no native core, so the slow reference engine runs: install Rust 1.$(RUST_MINOR) or newer (cargo), then 'make setup' again" >&2; fi
 
 $(CORE): $(CORE_SOURCES)
@@ -90,10 +90,11 @@ kafka-image: ## make a Kafka image ready: the public one, or a local one where n
 	@deploy/kafka/image.sh > build/kafka-image.new && mv build/kafka-image.new build/kafka-image
 	@echo "kafka-image: $$(cat build/kafka-image)" >&2
 
-# `make test` must also run where no image can be had: its Kafka tests then say so and are skipped
+# `make test` also runs where no image can be had: its Kafka tests then say so and are skipped
 .PHONY: kafka-ready
 kafka-ready:
-	@if [ -z "$${OFS_TEST_BOOTSTRAP:-}" ]; then $(MAKE) kafka-image || rm -f build/kafka-image; fi
+	@mkdir -p build
+	@if [ -n "$${OFS_TEST_BOOTSTRAP:-}" ] || ! deploy/kafka/image.sh > build/kafka-image; then rm -f build/kafka-image; fi
 
 # --- checks -----------------------------------------------------------------------------------------------------
 

@@ -26,7 +26,11 @@ class NoContainersError(Exception):
 
 
 def kafka_image() -> str:
-    """The image that OFS_KAFKA_IMAGE names, else the public one, else the local one where only that is present."""
+    """The image that OFS_KAFKA_IMAGE names, else the public one, else the local one where only that is present.
+
+    Raises NoContainersError where no docker daemon answers.
+    """
+    _check_daemon()
     named = os.environ.get("OFS_KAFKA_IMAGE")
     if named:
         return named
@@ -39,6 +43,17 @@ def kafka_image() -> str:
     except (docker.errors.DockerException, OSError) as error:
         raise NoContainersError("no docker daemon answers") from error
     return LOCAL_IMAGE if LOCAL_IMAGE in present and PUBLIC_IMAGE not in present else PUBLIC_IMAGE
+
+
+def _check_daemon() -> None:
+    # the client library leaves its socket open where nobody answers
+    address = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if address.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(address.removeprefix("unix://"))
+            except OSError as error:
+                raise NoContainersError("no docker daemon answers") from error
 
 
 def _free_port() -> int:
@@ -72,7 +87,7 @@ class Broker:
             ).start()
         except (docker.errors.DockerException, OSError, RuntimeError) as error:
             self.remove()
-            reason = " ".join(str(error).split())
+            reason = " ".join(str(error).split())[:200]
             raise NoContainersError(f"{self._image} does not start: {reason}") from error
         return self
 
