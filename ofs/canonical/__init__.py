@@ -3,7 +3,7 @@
 from ofs.canonical.hashing import DEFAULT_HASH_RULE, HASH_RULES, sha256_hex
 from ofs.canonical.jcs import jcs
 from ofs.canonical.numbers import format_integer, format_scaled
-from ofs.canonical.open_json import canonical_text
+from ofs.canonical.open_json import canonical_text, open_value
 from ofs.canonical.strict_json import NotJsonError, Number, parse
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "format_integer",
     "format_scaled",
     "jcs",
+    "open_value",
     "parse",
     "sha256_hex",
 ]

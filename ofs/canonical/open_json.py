@@ -21,7 +21,15 @@ def canonical_text(text: bytes) -> bytes:
     >>> canonical_text(b'{"b": 1.50, "a": [9007199254740993, 1e400]}')
     b'{"a":["9007199254740993","1e400"],"b":1.5}'
     """
-    return jcs(_open(parse(text)))
+    return jcs(open_value(text))
+
+
+def open_value(text: bytes) -> Any:
+    """The value of an open JSON text with its numbers in canonical form: ints, floats, strings where neither holds.
+
+    Raises NotUtf8Error, NotJsonError.
+    """
+    return _open(parse(text))
 
 
 def _open(value: Any) -> Any:

@@ -96,8 +96,8 @@ class BasisRange(Contract):
 
     stream: StreamName
     partition: PartitionId
-    start: Offset
-    end: Offset
+    start: Offset | BigInteger
+    end: Offset | BigInteger
 
 
 class TimeMapping(Contract):

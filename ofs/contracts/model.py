@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from ofs.canonical import jcs
+from ofs.canonical import format_integer, jcs
 from ofs.units import INT64_MAX, parse_timestamp_us
 
 Hex32 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
@@ -17,7 +17,7 @@ StreamName = Annotated[str, StringConstraints(min_length=1, max_length=249)]
 Count = Annotated[int, Field(ge=0)]
 Offset = Annotated[int, Field(ge=0, le=INT64_MAX)]
 PartitionId = Annotated[int, Field(ge=0, le=2**31 - 1)]
-BigInteger = Annotated[str, StringConstraints(pattern=r"^-?[1-9][0-9]{15,}$")]
+BigInteger = Annotated[str, StringConstraints(pattern=r"^-?[1-9][0-9]{15,18}$")]
 """An integer beyond ±(2^53-1), as canonical JSON writes it."""
 
 LISTED_MAX: Final = 1_000
@@ -80,4 +80,4 @@ def _plain(value: Any) -> Any:
         return {name: _plain(member) for name, member in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    return value
+    return format_integer(value) if type(value) is int else value

@@ -67,7 +67,7 @@ class CutEntry(Contract):
 
     stream: StreamName
     partition: PartitionId
-    next_offset: Offset
+    next_offset: Offset | BigInteger
 
 
 class Freshness(Contract):
@@ -148,7 +148,7 @@ class ParityEvidence(Contract):
 class ParityResult(Contract):
     """The verdict on one decision, with its evidence."""
 
-    decision_id: NonEmpty
+    decision_id: str
     request_id: str | None = None
     feature_keys: tuple[FeatureKey, ...] | None
     as_of_spec: AsOfSpec | None
@@ -230,7 +230,8 @@ class PartitionCertificate(Contract):
     duplicates_differing: Listed
     other_pins: Count
     holes: Holes
-    skew_us_max: int | None
+    unread: tuple[tuple[Offset, Offset], ...]
+    skew_us_max: int | BigInteger | None
     skew_violation: Offset | None
     content_digest: Hex64
     groups: dict[str, GroupCounts]

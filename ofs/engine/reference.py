@@ -262,10 +262,8 @@ class ReferenceQueries:
 
     def answer(self, to: int, history: PartitionHistory) -> None:
         """Every query with a cut up to `to` is answered by this history."""
-        for cut, index in self._asked[len(self._answered) :]:
-            if cut > to:
-                return
-            self._answered[index] = history
+        while self.answered < len(self._asked) and self._asked[self.answered][0] <= to:
+            self._answered[self._asked[self.answered][1]] = history
 
     def history_of(self, index: int) -> PartitionHistory | None:
         return self._answered.get(index)

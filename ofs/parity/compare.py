@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ofs.contracts import FieldMismatch
 
+_ABSENT: Final = object()
 _LEVELS: Final = 3  # key, group, feature: a feature's value is compared whole
 
 
@@ -28,14 +29,14 @@ def mismatch_fields(online: Mapping[str, Any], offline: Mapping[str, Any]) -> tu
 
 
 def _differences(path: tuple[str, ...], online: Any, offline: Any) -> Iterator[FieldMismatch]:
-    both_objects = isinstance(online, Mapping) and isinstance(offline, Mapping)
-    one_object = isinstance(online, Mapping) or isinstance(offline, Mapping)
-    if len(path) <= _LEVELS and (both_objects or (one_object and None in (online, offline))):
-        left, right = online or {}, offline or {}
+    sides = [side for side in (online, offline) if side is not _ABSENT]
+    if len(path) <= _LEVELS and all(isinstance(side, Mapping) for side in sides) and any(sides):
+        left, right = ({} if side is _ABSENT else side for side in (online, offline))
         for name in sorted(set(left) | set(right)):
-            yield from _differences((*path, name), left.get(name), right.get(name))
-    elif not same_json(online, offline):
-        yield FieldMismatch(path=pointer(*path), online=online, offline=offline)
+            yield from _differences((*path, name), left.get(name, _ABSENT), right.get(name, _ABSENT))
+    elif len(sides) == 1 or not same_json(online, offline):
+        values = [None if side is _ABSENT else side for side in (online, offline)]
+        yield FieldMismatch(path=pointer(*path), online=values[0], offline=values[1])
 
 
 def same_json(left: Any, right: Any) -> bool:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ofs.canonical import HASH_RULES, canonical_text, jcs
+from ofs.canonical import HASH_RULES, jcs, open_value
 from ofs.contracts import (
     AsOfSpec,
     FeatureGroupRef,
@@ -90,7 +89,11 @@ def reason_text(detail: ReasonDetail) -> str:
     'DEFINITION_MISSING: a:v1, b:v2'
     """
     ranges = [f"{r.stream}:{r.partition} [{r.start}, {r.end})" for r in detail.missing or ()]
-    parts = [detail.detail or "", ", ".join(detail.names or ()), f"missing {', '.join(ranges)}" if ranges else ""]
+    parts = [
+        detail.detail or "",
+        ", ".join(detail.names or ()),
+        f"missing {', '.join(ranges)}" if ranges else "",
+    ]
     return ": ".join([detail.reason.value, *(part for part in parts if part)])
 
 
@@ -100,7 +103,7 @@ def _compared(offline_hash: str | None, online_hash: str | None) -> Result:
 
 def _online_features(decision: Decision, line: bytes) -> Any:
     """The recorded features with their numbers in canonical form; None where there are none."""
-    return None if decision.online_features is None else json.loads(canonical_text(line))["online_features"]
+    return None if decision.online_features is None else open_value(line)["online_features"]
 
 
 def _fields(result: Result, online: Any, rebuilt: Rebuilt | None) -> Any:

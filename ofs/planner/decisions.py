@@ -158,11 +158,11 @@ class _Reader:
                 Reason.DECISION_INVALID, "feature_groups must be a list of {name, version, digest?}"
             )
             return None
-        triples = sorted((str(g["name"]), str(g["version"]), g.get("digest")) for g in groups)
+        triples = [(str(g["name"]), str(g["version"]), g.get("digest")) for g in groups]
         if len({name for name, _, _ in triples}) != len(triples):
             self._problem(Reason.DECISION_INVALID, "feature_groups names a group twice")
             return None
-        return tuple(triples)
+        return tuple(sorted(triples, key=lambda triple: triple[0]))
 
     def _as_of(self) -> tuple[int | None, AsOfBasis | None]:
         spec = self._record.get("as_of_spec")

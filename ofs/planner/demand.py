@@ -128,11 +128,10 @@ def _stream_reasons(demand: Demand, cut: Cut, info: StreamInfo) -> Iterator[Reas
 
 
 def _was_there(info: PartitionInfo, decided_us: int) -> bool:
-    """Whether the partition's first record was logged before the decision."""
+    """Whether the partition's first record was logged before the decision, or may have been: its head is gone."""
     known = [time for time in (info.outside_log_ts_us, info.first_log_ts_us) if time is not None]
-    if not known:
-        return info.low > 0 and decided_us != INT64_MIN  # it had records, and they are gone
-    return min(known) < decided_us
+    is_head_gone = info.low > 0 and info.outside_log_ts_us is None and decided_us != INT64_MIN
+    return is_head_gone or (bool(known) and min(known) < decided_us)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +142,14 @@ class _Prefix:
 
     def range(self, start: int, end: int) -> BasisRange:
         return BasisRange(stream=self.stream, partition=self.partition, start=start, end=end)
+
+    def reaches(self, lost: OffsetRange) -> bool:
+        """Whether an offset of the range is inside the cut."""
+        return lost.start < min(lost.end, self.next_offset)
+
+    def part_of(self, lost: OffsetRange) -> BasisRange:
+        """What of the range is inside the cut."""
+        return self.range(lost.start, min(lost.end, self.next_offset))
 
 
 def _prefix_reasons(
@@ -155,14 +162,21 @@ def _prefix_reasons(
         missing = (prefix.range(min(info.end, prefix.next_offset), prefix.next_offset),)
         reason = Reason.STREAM_COMPACTED if is_compacted else Reason.BASIS_BEYOND_LOG_END
         yield ReasonDetail(reason=reason, missing=missing)
-    wanted = OffsetRange(min(info.low, prefix.next_offset), min(prefix.next_offset, info.end))
-    gaps = missing_ranges(wanted, list(info.ranges)) if wanted.start < wanted.end else []
     horizon_us = _horizon(demand, reach, max_skew_us)
-    if gaps and (reach.has_drop or not _starts_after(prefix, facts, gaps[-1], horizon_us)):
+    gaps = [
+        gap
+        for gap in missing_ranges(OffsetRange(info.low, info.end), list(info.ranges))
+        if prefix.reaches(gap)
+    ]
+    if gaps and (reach.has_drop or not _is_older(prefix, facts, gaps[-1], horizon_us)):
         reason = Reason.STREAM_COMPACTED if is_compacted else Reason.ARCHIVE_GAP
-        yield ReasonDetail(reason=reason, missing=tuple(prefix.range(gap.start, gap.end) for gap in gaps))
-    if info.low > 0:
-        yield from _truncation(prefix, info, reach, horizon_us)
+        yield ReasonDetail(reason=reason, missing=tuple(prefix.part_of(gap) for gap in gaps))
+    head = OffsetRange(0, info.low)
+    if prefix.reaches(head):
+        if not _is_older(prefix, facts, head, horizon_us):
+            yield ReasonDetail(reason=Reason.HISTORY_TRUNCATED, missing=(prefix.part_of(head),))
+        elif reach.has_drop:
+            yield ReasonDetail(reason=Reason.LATENESS_UNPROVEN, missing=(prefix.part_of(head),))
 
 
 def _horizon(demand: Demand, reach: Reach, max_skew_us: int) -> int | None:
@@ -172,21 +186,9 @@ def _horizon(demand: Demand, reach: Reach, max_skew_us: int) -> int | None:
     return demand.as_of_us - reach.reach_us - max_skew_us
 
 
-def _starts_after(prefix: _Prefix, facts: LogFacts, gap: OffsetRange, horizon_us: int | None) -> bool:
+def _is_older(prefix: _Prefix, facts: LogFacts, lost: OffsetRange, horizon_us: int | None) -> bool:
+    """Whether all that is lost was logged before the horizon: the first record behind it was."""
     if horizon_us is None:
         return False
-    start = facts.offset_at(prefix.stream, prefix.partition, horizon_us)
-    return start is not None and start > gap.end
-
-
-def _truncation(
-    prefix: _Prefix, info: PartitionInfo, reach: Reach, horizon_us: int | None
-) -> Iterator[ReasonDetail]:
-    """Whether the offsets below the low watermark are needed, or proven to be older than every window."""
-    first_us = info.first_log_ts_us
-    is_proven = horizon_us is not None and first_us is not None and first_us < horizon_us
-    missing = (prefix.range(0, min(info.low, prefix.next_offset)),)
-    if not is_proven:
-        yield ReasonDetail(reason=Reason.HISTORY_TRUNCATED, missing=missing)
-    elif reach.has_drop:
-        yield ReasonDetail(reason=Reason.LATENESS_UNPROVEN, missing=missing)
+    first_us = facts.first_us_from(prefix.stream, prefix.partition, lost.end)
+    return first_us is not None and first_us < horizon_us

@@ -6,19 +6,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ofs.ports import PartitionInfo, StreamInfo
+from ofs.units import OffsetRange
 
 OffsetAt = Callable[[str, int, int], int | None]
+FirstLogTime = Callable[[str, int, OffsetRange], int | None]
 
 
 @dataclass(slots=True)
 class LogFacts:
     """Streams by name (None: the log does not know it) and the time index, each time looked up once.
 
-    `offset_at(stream, partition, log_ts_us)`: the first offset logged at or after the time.
+    `lookup(stream, partition, log_ts_us)`: the first offset logged at or after the time. `first_us(stream, partition,
+    range)`: the log timestamp of the first record in a range.
     """
 
     streams: dict[str, StreamInfo | None]
     lookup: OffsetAt
+    first_us: FirstLogTime
+    _first: dict[tuple[str, int, int], int | None] = field(default_factory=dict)
     _found: dict[tuple[str, int, int], int | None] = field(default_factory=dict)
 
     def partition(self, stream: str, partition: int) -> PartitionInfo | None:
@@ -27,6 +32,19 @@ class LogFacts:
         if info is None or partition >= len(info.partitions):
             return None
         return info.partitions[partition]
+
+    def first_us_from(self, stream: str, partition: int, offset: int) -> int | None:
+        """The log timestamp of the first readable record at or after an offset; None where there is none."""
+        place = (stream, partition, offset)
+        if place not in self._first:
+            info = self.partition(stream, partition)
+            held = () if info is None else info.ranges
+            later = (span for span in held if span.end > offset)
+            times = (
+                self.first_us(stream, partition, OffsetRange(max(s.start, offset), s.end)) for s in later
+            )
+            self._first[place] = next((time for time in times if time is not None), None)
+        return self._first[place]
 
     def offset_at(self, stream: str, partition: int, log_ts_us: int) -> int | None:
         """The answer of the first time, as plans must not change under way."""

@@ -13,6 +13,7 @@ from ofs.planner.demand import INT64_MIN, Demand, Reach, reach_of, reasons
 from ofs.planner.log_facts import LogFacts
 from ofs.planner.shapes import Decisions, Members, Shape
 from ofs.ports import PartitionInfo
+from ofs.units import OffsetRange, missing_ranges
 
 StartFrom = Literal["origin", "bound"]
 _NOT_BLOCKING: Final = frozenset({Reason.ONLINE_HASH_MISSING})
@@ -20,7 +21,10 @@ _NOT_BLOCKING: Final = frozenset({Reason.ONLINE_HASH_MISSING})
 
 @dataclass(frozen=True, slots=True)
 class PartitionPlan:
-    """What is read of one partition: `[start, end)`. `start_from`: the log's beginning, or a proven bound in time."""
+    """What is read of one partition: `[start, end)`, as far as the log holds it: no answer needs what lies in a gap.
+
+    `start_from`: the log's beginning, or a proven bound in time.
+    """
 
     stream: str
     partition: int
@@ -30,6 +34,17 @@ class PartitionPlan:
     start: int
     start_from: StartFrom
     end: int
+
+    @property
+    def spans(self) -> list[OffsetRange]:
+        """The parts of `[start, end)` that the log holds, in order."""
+        wanted = OffsetRange(self.start, self.end)
+        return [both for held in self.info.ranges if (both := held.intersection(wanted)) is not None]
+
+    @property
+    def unread(self) -> list[OffsetRange]:
+        """The parts of `[start, end)` that the log does not hold."""
+        return missing_ranges(OffsetRange(self.start, self.end), list(self.info.ranges))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +171,8 @@ class _Need:
     earliest_us: int | None = None
 
     def add(self, next_offset: int, as_of_us: int | None, reach: Reach) -> None:
+        if next_offset == 0:
+            return  # nothing of the partition is inside this cut
         self.end = max(self.end, next_offset)
         if reach.reach_us is None or reach.has_drop or as_of_us is None:
             self.needs_origin = True

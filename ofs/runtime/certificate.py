@@ -48,6 +48,7 @@ def _partition(plan: PartitionPlan, counts: dict[str, Any]) -> dict[str, Any]:
         "low": plan.info.low,
         "log_end": plan.info.end,
         "expired": expired,
+        "unread": [[gap.start, gap.end] for gap in plan.unread],
     }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from ofs.canonical import HASH_RULES, jcs, sha256_hex
@@ -37,7 +38,7 @@ from ofs.runtime.clock import Clock
 from ofs.runtime.outcome import OutcomeWriter
 from ofs.runtime.report import Progress, ProgressCallback, ReplayReport
 from ofs.runtime.task import PartitionTask, StoreFactory, TaskContext
-from ofs.units import format_timestamp_us
+from ofs.units import OffsetRange, format_timestamp_us
 from ofs.version import VERSION
 
 Reasons = dict[int, tuple[ReasonDetail, ...]]
@@ -386,7 +387,14 @@ def _facts(log: EventLog, batch: Batch, options: ReplayOptions, clock: Clock) ->
     while _is_behind(streams, wanted) and clock.now_us() < deadline_us:
         clock.sleep_us(100_000)
         streams = {stream: log.describe(stream) for stream in streams}
-    return LogFacts(streams, log.offset_at)
+    return LogFacts(streams, log.offset_at, partial(_first_us, log))
+
+
+def _first_us(log: EventLog, stream: str, partition: int, span: OffsetRange) -> int | None:
+    """The log timestamp of the first record in a range."""
+    for batch in log.read(stream, partition, span, 1):
+        return batch.log_ts_us[0]
+    return None
 
 
 def _cuts_max(batch: Batch) -> dict[tuple[str, int], int]:

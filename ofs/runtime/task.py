@@ -10,7 +10,7 @@ from ofs.engine.port import DecisionSet, Engine, Fold
 from ofs.errors import invariant
 from ofs.planner.plan import PartitionPlan
 from ofs.ports import EventLog, RecordBatch, StateStore
-from ofs.units import INT64_MAX, OffsetRange
+from ofs.units import INT64_MAX
 
 _ANY_CUT: Final = INT64_MAX
 
@@ -63,8 +63,7 @@ class FoldTask:
         self._fold: Final[Fold] = context.engine.fold(
             context.compiled, context.scopes, plan.stream, plan.partition, plan.start, context.max_skew_us
         )
-        span = OffsetRange(plan.start, plan.end)
-        self._reader = _Reader(context.log.read(plan.stream, plan.partition, span, context.batch_size))
+        self._reader = _Reader(_batches(context, plan))
         self.records_read = 0
 
     def fold_to(self, target: int, queries: Any) -> None:
@@ -106,6 +105,11 @@ class FoldTask:
         """Release the state."""
         if self._store is not None:
             self._store.close()
+
+
+def _batches(context: TaskContext, plan: PartitionPlan) -> Iterator[RecordBatch]:
+    for span in plan.spans:
+        yield from context.log.read(plan.stream, plan.partition, span, context.batch_size)
 
 
 class PartitionTask:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ofs.canonical import format_integer
 from ofs.semantics.admission import Event, Rejection, admit
 from ofs.semantics.conditions import holds
 from ofs.semantics.values import KeyInvalidError, Typed, ValueInvalidError, key_text, member, typed
@@ -160,7 +161,7 @@ class PartitionHistory:
             "duplicates_differing": self.duplicates_differing.to_dict(),
             "other_pins": self.other_pins,
             "holes": self.holes.to_dict("ranges"),
-            "skew_us_max": self.skew_us_max,
+            "skew_us_max": None if self.skew_us_max is None else format_integer(self.skew_us_max),
             "skew_violation": self.skew_violation,
             "content_digest": content_digest,
             "groups": {

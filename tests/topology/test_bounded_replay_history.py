@@ -9,10 +9,12 @@ The log of most cases, one partition, one event a second from 0 s on (`.`), slid
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from ofs.errors import SourceError
 from ofs.features import Registry, read_definition
 from ofs.native import core
 from ofs.ports import EventLog
@@ -91,13 +93,14 @@ class _Run:
             engine=engine,
         ).run()
         self.parity = [json.loads(text) for _, text in sink.parity]
-        self.counts = [json.loads(text)["features"]["k:A"]["g"]["n"] for _, text in sink.snapshots]
+        answered = [json.loads(text)["features"]["k:A"] for _, text in sink.snapshots]
+        self.counts = [groups["g"]["n"] for groups in answered if "g" in groups]
         certificate: Any = sink.certificate
         self.partitions = certificate["partitions"]
 
     @property
     def reasons(self) -> list[str]:
-        return [parity["reason"] for parity in self.parity]
+        return [parity.get("reason", parity["result"]) for parity in self.parity]
 
     def detail(self, row: int = 0) -> dict[str, Any]:
         details: list[dict[str, Any]] = self.parity[row]["evidence"]["reason_details"]
@@ -252,3 +255,101 @@ def test_basis_hides_what_lies_before_it(engine: str) -> None:
     log = BoundedLog(_log(), {"s": {0: OffsetRange(12, 28)}})
     run = _Run(log, _group(), [_decision(28, 25), _decision(28, 23), _decision(29, 25)], engine)
     assert run.reasons == ["ONLINE_HASH_MISSING", "HISTORY_TRUNCATED", "BASIS_BEYOND_LOG_END"]
+
+
+def _gapped(lost: OffsetRange, first_after: int | None = None) -> MemoryLog:
+    """The log of 31 seconds whose archive lacks a range; `first_after`: the first offset behind it with a record."""
+
+    class Gapped(MemoryLog):
+        def describe(self, stream: str) -> Any:
+            info = super().describe(stream)
+            if info is None:
+                return None
+            part = info.partitions[0]
+            ranges = (OffsetRange(0, lost.start), OffsetRange(lost.end, part.end))
+            return replace(info, partitions=(replace(part, ranges=ranges),))
+
+        def read(self, stream: str, partition: int, span: OffsetRange, max_records: int) -> Any:
+            if span.intersection(lost) is not None:
+                raise SourceError(f"{span} touches the gap {lost}")
+            return super().read(stream, partition, span, max_records)
+
+    log = Gapped()
+    log.create("s", 1)
+    for number in range(31):
+        if not lost.start <= number < max(lost.end, first_after or 0):
+            log.append(
+                "s", 0, Record(_event(number, number), log_ts_us=EPOCH + number * SECOND, offset=number)
+            )
+    return log
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_gap_is_skipped_where_no_answer_needs_it(engine: str) -> None:
+    """Offsets 5 to 7 are lost: a cut before them and windows after them are answered in one run, the gap unread."""
+    decisions = [_decision(4, 4), _decision(30, 25), _decision(30, 19), _decision(6, 6)]
+    run = _Run(_gapped(OffsetRange(5, 8)), _group(), decisions, engine)
+    assert run.reasons == ["ONLINE_HASH_MISSING", "ONLINE_HASH_MISSING", "ARCHIVE_GAP", "ARCHIVE_GAP"]
+    assert run.counts == [4, 10]
+    assert run.partitions[0]["unread"] == [[5, 8]]
+    assert run.detail(2)["missing"] == [{"stream": "s", "partition": 0, "start": 5, "end": 8}]
+    assert run.detail(3)["missing"] == [{"stream": "s", "partition": 0, "start": 5, "end": 6}]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_gap_is_proven_by_the_first_record_behind_it(engine: str) -> None:
+    """Offset 20 delivers nothing, the first record behind the gap is 21: as-of less window less skew must pass it."""
+    log = _gapped(OffsetRange(10, 20), first_after=21)
+    run = _Run(log, _group("2s"), [_decision(12, 11), _decision(25, 24.5), _decision(27, 26)], engine)
+    assert run.reasons == ["ARCHIVE_GAP", "ARCHIVE_GAP", "ONLINE_HASH_MISSING"]
+    assert run.counts == [2]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_empty_cut_of_another_decision_does_not_hide_a_void_bound(engine: str) -> None:
+    """A lifetime decision that takes nothing of the partition leaves the bounds of the others as they are."""
+    log = _log()
+    log.append("s", 0, Record(_event(40, 31), log_ts_us=EPOCH + 31 * SECOND))
+    log.delete_records("s", 0, 5)
+    groups = [*_group(), *_group("lifetime", feature_group="h")]
+    empty = _decision(0, 25) | {"feature_groups": [{"name": "h", "version": "v1"}]}
+    registry = Registry(groups)
+    assert _Run(log, registry, [_decision(32, 25)], engine).reasons == ["HISTORY_TRUNCATED"]
+    assert _Run(log, registry, [empty, _decision(32, 25)], engine).reasons[1] == "HISTORY_TRUNCATED"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_one_odd_decision_never_stops_the_batch(engine: str) -> None:
+    """Odd but possible members give UNCHECKABLE or MISMATCH, and the decision behind them is still answered."""
+    twice = [{"name": "g", "version": "v1"}, {"name": "g", "version": "v1", "digest": "a" * 64}]
+    odd = [
+        _decision(30, 25, feature_groups=twice, decision_id="twice"),
+        _decision(30, 25, decision_id=""),
+        _decision(2**60, 25),
+        _decision(29, 25, online_features={"k:A": {"g": {"n": 1e20}}}, online_snapshot_hash="0" * 64),
+        _decision(30, 25),
+    ]
+    run = _Run(_log(), _group(), odd, engine)
+    results = [(parity["result"], parity["reason"] if "reason" in parity else None) for parity in run.parity]
+    assert results == [
+        ("UNCHECKABLE", "DECISION_INVALID"),
+        ("UNCHECKABLE", "DECISION_INVALID"),
+        ("UNCHECKABLE", "BASIS_BEYOND_LOG_END"),
+        ("MISMATCH", None),
+        ("UNCHECKABLE", "ONLINE_HASH_MISSING"),
+    ]
+    assert run.parity[2]["evidence"]["basis"][0]["next_offset"] == str(2**60)
+    assert run.parity[3]["evidence"]["mismatch_fields"] == [
+        {"path": "/features/k:A/g/n", "online": 1e20, "offline": 10}
+    ]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_event_of_the_far_future_is_counted_as_skew(engine: str) -> None:
+    """An event of the year 9999 is admitted; its skew is beyond 2^53-1 and stands as a string."""
+    log = _log()
+    value = _event(0, "far").replace(b"2023-11-14T22:13:20.000000Z", b"9999-12-31T23:59:59.999999Z")
+    log.append("s", 0, Record(value, log_ts_us=EPOCH + 31 * SECOND))
+    run = _Run(log, _group("lifetime"), [_decision(32, 25)], engine)
+    assert run.counts == [25]
+    assert run.partitions[0]["skew_us_max"] == str(253402300799999999 - EPOCH - 31 * SECOND)

@@ -25,6 +25,7 @@ from ofs.runtime.basis import resolve_basis
 from ofs.runtime.clock import Clock, SystemClock
 from ofs.runtime.replay import ReplayInput, ReplayOptions, run_replay
 from ofs.runtime.report import Progress, ReplayReport
+from ofs.sources.archive.manifest import stream_folder
 from ofs.state.rocks import RocksStateStore
 
 _NO_CORE: Final = (
@@ -74,7 +75,7 @@ class BoundedReplay:
         """A fresh state for one fold: a run's state is its own until checkpoints carry it over."""
         if self.state is None:
             return None
-        folder = self.state / stream / f"{partition}.{start_from}"
+        folder = stream_folder(self.state, stream) / f"{partition}.{start_from}"
         shutil.rmtree(folder, ignore_errors=True)
         return RocksStateStore(folder)
 

@@ -129,6 +129,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
                 "low": 0,
                 "log_end": 9,
                 "expired": (),
+                "unread": (),
                 "records": 6,
                 "admitted": 5,
                 "rejected": {"count": 1, "by_reason": {"not_json": 1}, "offsets": ((3, "not_json"),)},

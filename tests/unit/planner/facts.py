@@ -80,7 +80,15 @@ def facts(*streams: StreamInfo, unknown: tuple[str, ...] = ()) -> LogFacts:
             (o for span in ranges for o in range(span.start, span.end) if o * HOUR >= log_ts_us), None
         )
 
-    return LogFacts({**by_name, **dict.fromkeys(unknown)}, lookup)
+    def first_us(name: str, number: int, span: OffsetRange) -> int | None:
+        """The record at offset n was logged at hour n."""
+        info = by_name[name]
+        first = None if info is None else info.partitions[number]
+        if first is not None and first.first_log_ts_us is None:
+            return None
+        return first.first_log_ts_us if first is not None and span.start == first.low else span.start * HOUR
+
+    return LogFacts({**by_name, **dict.fromkeys(unknown)}, lookup, first_us)
 
 
 def record(**members: Any) -> dict[str, Any]:

@@ -243,7 +243,7 @@ def test_a_time_is_looked_up_once() -> None:
         calls.append(log_ts_us)
         return len(calls)
 
-    log = LogFacts({"events": stream(partition())}, lookup)
+    log = LogFacts({"events": stream(partition())}, lookup, lambda _stream, _partition, _span: None)
     assert [log.offset_at("events", 0, SECOND) for _ in range(3)] == [1, 1, 1]
     assert log.offset_at("events", 0, 2 * SECOND) == 2
     assert log.partition("events", 1) is log.partition("nope", 0) is None
