@@ -132,7 +132,9 @@ def _rebuilt(sink: MemorySink, *, is_asked: bool) -> dict[str, Any]:
         )
     if not sink.snapshots:
         parity = ParityResult.model_validate_json(sink.parity[0][1])
-        details = [d for d in parity.evidence.reason_details or () if d.reason is not Reason.ONLINE_HASH_MISSING]
+        details = [
+            d for d in parity.evidence.reason_details or () if d.reason is not Reason.ONLINE_HASH_MISSING
+        ]
         raise NotCheckableError("; ".join(reason_text(detail) for detail in details))
     rebuilt: dict[str, Any] = json.loads(sink.snapshots[0][1])
     if is_asked:

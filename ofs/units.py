@@ -41,7 +41,9 @@ def parse_duration_us(text: str) -> int:
     """
     match = _DURATION.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is not a duration: a whole number and one of us, ms, s, m, h, d, w, as in 24h")
+        raise ValueError(
+            f"{text!r} is not a duration: a whole number and one of us, ms, s, m, h, d, w, as in 24h"
+        )
     digits, unit = match.groups()
     if len(digits) > 16 or int(digits) * _UNIT_US[unit] > MAX_DURATION_US:
         raise ValueError(f"{text!r} is longer than the largest duration of 2^53-1 us")
