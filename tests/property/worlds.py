@@ -82,6 +82,10 @@ _MALFORMED = (
     b'{"a":NaN}',
     b'{"event_id":"x"}',
 )
+OPERATORS = (
+    *("count", "age_of_last", "age_of_first", "count_distinct", "top_k", "sum", "mean", "variance", "stddev"),
+    *("min", "max", "first", "last", "first_k", "last_k"),
+)
 SIZES = ("3s", "5s", "1s", "250000us", "10s")
 
 
@@ -165,14 +169,13 @@ def _condition(chance: random.Random) -> dict[str, Any]:
 
 
 def _feature(chance: random.Random, number: int, *, is_bounded: bool) -> dict[str, Any]:
-    op = chance.choice(
-        "count age_of_last age_of_first sum mean variance stddev min max first last first_k last_k count_distinct top_k".split()
-    )
+    op = chance.choice(OPERATORS)
     feature: dict[str, Any] = {
         "name": f"f{number}_{op}",
         "op": op,
         "window": _window(chance, is_bounded=is_bounded),
     }
+    allowed: tuple[str, ...]
     if op in ("sum", "mean", "variance", "stddev"):
         allowed = ("i", "d", "n.x")
     elif op in ("min", "max"):

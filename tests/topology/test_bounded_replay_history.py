@@ -330,7 +330,7 @@ def test_one_odd_decision_never_stops_the_batch(engine: str) -> None:
         _decision(30, 25),
     ]
     run = _Run(_log(), _group(), odd, engine)
-    results = [(parity["result"], parity["reason"] if "reason" in parity else None) for parity in run.parity]
+    results = [(parity["result"], parity.get("reason")) for parity in run.parity]
     assert results == [
         ("UNCHECKABLE", "DECISION_INVALID"),
         ("UNCHECKABLE", "DECISION_INVALID"),
