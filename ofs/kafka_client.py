@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -33,8 +33,13 @@ from ofs.units import INT64_MAX, OffsetRange
 
 REQUEST_S: Final = 10.0
 STALL_S: Final = 30.0
+# how long a transaction may stay open: the cluster aborts it then, a broker that restarts takes less
+TRANSACTION_S: Final = 60.0
+# what a dead producer left open is gone by then: the cluster looks for such transactions every ten seconds
+LEFT_OPEN_S: Final = TRANSACTION_S + 20.0
 _UNREACHABLE_S: Final = 12.0
 _CONSUME_S: Final = 0.1
+_LEAVE_S: Final = 5.0
 _MS_US: Final = 1000
 _BASE: Final = {"log_level": 0, "socket.connection.setup.timeout.ms": 5000, "allow.auto.create.topics": False}
 _READER: Final = {
@@ -53,11 +58,17 @@ _WRITER: Final = {
     "compression.type": "lz4",
     "linger.ms": 20,
     "message.timeout.ms": 30_000,
+    "transaction.timeout.ms": int(TRANSACTION_S * 1000),
     "message.max.bytes": 64 * 1024 * 1024,
     "queue.buffering.max.messages": 200_000,
 }
 _UNREACHABLE: Final = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE})
 _NO_ANSWER: Final = _UNREACHABLE | {KafkaError._TIMED_OUT, KafkaError._TIMED_OUT_QUEUE}
+_FENCED: Final = frozenset(
+    {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}
+)
+_NEVER_FITS: Final = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError._INVALID_ARG})
+_TRANSACTION_TRIES: Final = 5
 _NOT_READY: Final = frozenset(
     {
         KafkaError.NOT_LEADER_FOR_PARTITION,
@@ -128,12 +139,14 @@ class KafkaCluster:
             topic_id = str(described.topic_id).replace("+", "-").replace("/", "_")
             return topic_id, len(described.partitions)
 
-    def bounds(self, name: str, partitions: Iterable[int]) -> dict[int, OffsetRange]:
-        """For each partition the low watermark and the last stable offset now."""
+    def bounds(
+        self, name: str, partitions: Iterable[int], *, committed: bool = True
+    ) -> dict[int, OffsetRange]:
+        """For each partition the low watermark and the last stable offset now; not `committed`: the high watermark."""
         keys = [TopicPartition(name, partition) for partition in partitions]
         earliest, latest = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]  # library's gap
         low = self._list_offsets(name, dict.fromkeys(keys, earliest))
-        end = self._list_offsets(name, dict.fromkeys(keys, latest))
+        end = self._list_offsets(name, dict.fromkeys(keys, latest), committed=committed)
         return {
             partition: OffsetRange(low[partition], max(low[partition], end[partition])) for partition in low
         }
@@ -166,9 +179,9 @@ class KafkaCluster:
         """A consumer of explicit offsets. `small`: for a record or two."""
         return KafkaReader(self, small=small)
 
-    def writer(self) -> KafkaWriter:
-        """An idempotent producer."""
-        return KafkaWriter(self)
+    def writer(self, transactional_id: str) -> KafkaWriter:
+        """A transactional producer; the one that had this id before is fenced."""
+        return KafkaWriter(self, transactional_id)
 
     @contextmanager
     def mapped(self, what: str) -> Iterator[None]:
@@ -188,17 +201,18 @@ class KafkaCluster:
             self._admin = AdminClient({**_BASE, "bootstrap.servers": self.bootstrap})
         return self._admin
 
-    def _list_offsets(self, name: str, wanted: dict[TopicPartition, OffsetSpec]) -> dict[int, int]:
+    def _list_offsets(
+        self, name: str, wanted: dict[TopicPartition, OffsetSpec], *, committed: bool = True
+    ) -> dict[int, int]:
         if not wanted:
             return {}
+        level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
         with self.mapped(f"offsets of topic {name}"):
             return _patiently(
                 lambda: {
                     key.partition: _result(future).offset
                     for key, future in self._client()
-                    .list_offsets(
-                        wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=REQUEST_S
-                    )
+                    .list_offsets(wanted, isolation_level=level, request_timeout=REQUEST_S)
                     .items()
                 }
             )
@@ -250,13 +264,13 @@ class KafkaReader:
         with self._cluster.mapped(f"topic {topic}"):
             return self._consumer.position([TopicPartition(topic, partition)])[0].offset
 
-    def check_alive(self, idle_s: float, where: str) -> None:
-        """Raises where nothing has come for too long: sooner when the cluster cannot be reached."""
+    def check_alive(self, idle_s: float, where: str, stall_s: float = STALL_S) -> None:
+        """Raises where nothing has come for `stall_s`: sooner when the cluster cannot be reached."""
         if self._down is not None and idle_s > _UNREACHABLE_S:
             raise self._cluster.error(
                 f"Kafka at {self._cluster.bootstrap} cannot be reached ({where}: {self._down})"
             )
-        if idle_s > STALL_S:
+        if idle_s > stall_s:
             raise self._cluster.error(
                 f"Kafka at {self._cluster.bootstrap}: {where}: no progress for {idle_s:.0f} s",
                 hint="a transaction left open, or offsets beyond the end",
@@ -277,51 +291,108 @@ class KafkaReader:
 
 
 class KafkaWriter:
-    """An idempotent producer that remembers the first delivery failure."""
+    """A transactional producer: the records of one `write` are there whole and once, or not at all.
 
-    def __init__(self, cluster: KafkaCluster) -> None:
+    Opening it fences the producer that had the id before; a transaction that one left open is aborted, one that it was
+    committing is committed.
+    """
+
+    def __init__(self, cluster: KafkaCluster, transactional_id: str) -> None:
         self._cluster = cluster
         self._failure: str | None = None
-        with cluster.mapped("opening a producer"):
-            self._producer = Producer({**_BASE, **_WRITER, "bootstrap.servers": cluster.bootstrap})
+        self._is_open = False
+        config = {**_BASE, **_WRITER, "bootstrap.servers": cluster.bootstrap}
+        with cluster.mapped("opening a transactional producer"):
+            self._producer = Producer(config | {"transactional.id": transactional_id})
+            self._producer.init_transactions(STALL_S)
 
-    def write(self, topic: str, records: Iterable[tuple[bytes, bytes]]) -> None:
-        """Queue (key, value) records. Raises where an earlier one could not be delivered."""
-        with self._cluster.mapped(f"writing to topic {topic}"):
-            for key, value in records:
-                while True:
-                    try:
-                        self._producer.produce(topic, value, key, on_delivery=self._delivered)
-                        break
-                    except BufferError:
-                        self._producer.poll(_CONSUME_S)
-                        self._raise_failure()
-            self._producer.poll(0)
-        self._raise_failure()
+    def write(self, records: Sequence[tuple[str, bytes, bytes]]) -> None:
+        """Write (topic, key, value) records in one transaction.
 
-    def flush(self) -> None:
-        """Wait until all queued records are acknowledged. Raises where one is not."""
-        with self._cluster.mapped("flushing"):
-            left = self._producer.flush(STALL_S + REQUEST_S)
-        self._raise_failure()
-        if left:
-            raise self._cluster.error(
-                f"Kafka at {self._cluster.bootstrap}: {left} records were not acknowledged"
-            )
+        It is aborted and made again where the cluster asks for that, up to 5 times in about 60 s. Raises where it is
+        not acknowledged, and where another producer has taken over the id.
+        """
+        deadline = time.monotonic() + TRANSACTION_S
+        reason = ""
+        for _ in range(_TRANSACTION_TRIES):
+            self._failure = None
+            try:
+                self._transact(records, deadline)
+                return
+            except KafkaException as error:
+                reason = self._why(error)
+                self._abort(error, deadline)
+            if time.monotonic() > deadline:
+                break
+        raise self._cluster.error(f"Kafka at {self._cluster.bootstrap}: not delivered: {reason}")
 
     def discard(self) -> None:
-        """Drop what is queued. What the cluster has acknowledged stays."""
-        with self._cluster.mapped("discarding"):
+        """Drop what is not committed and leave; calling it again does nothing."""
+        if self._is_open:
+            self._is_open = False
+            with suppress(KafkaException):  # what cannot be aborted here, the cluster aborts in a while
+                self._producer.abort_transaction(_LEAVE_S)
+        with suppress(KafkaException):
             self._producer.purge()
             self._producer.poll(0)
+
+    def _transact(self, records: Sequence[tuple[str, bytes, bytes]], deadline: float) -> None:
+        self._producer.begin_transaction()
+        self._is_open = True
+        for topic, key, value in records:
+            while True:
+                try:
+                    self._producer.produce(topic, value, key, on_delivery=self._delivered)
+                    break
+                except BufferError:
+                    self._producer.poll(_CONSUME_S)
+        while True:
+            try:
+                self._producer.commit_transaction(_left_s(deadline))
+                self._is_open = False
+                return
+            except KafkaException as error:
+                if not _is(error, KafkaError.retriable) or time.monotonic() > deadline:
+                    raise
+
+    def _abort(self, error: KafkaException, deadline: float) -> None:
+        """Abort the transaction after an error; returns where it can be made again."""
+        self._raise_if_final(error)
+        try:
+            self._producer.abort_transaction(_left_s(deadline))
+        except KafkaException as second:
+            self._raise_if_final(second)
+            raise self._lost(second) from error
+        self._is_open = False
+        if _code(error) in _NEVER_FITS:
+            raise self._cluster.error(
+                f"Kafka at {self._cluster.bootstrap}: not delivered: {_reason(error)}"
+            ) from error
+
+    def _raise_if_final(self, error: KafkaException) -> None:
+        """Raise where no further try can help."""
+        if _code(error) in _FENCED:
+            raise self._cluster.error(
+                f"Kafka at {self._cluster.bootstrap}: another launch of this run has taken over",
+                hint="let that one finish; if there is none, run it again: what is committed is not written again",
+            ) from error
+        if _is(error, KafkaError.fatal) or _is(error, KafkaError.retriable):
+            raise self._lost(error) from error
+
+    def _lost(self, error: KafkaException) -> OfsError:
+        """The end of a transaction whose outcome is not known here."""
+        return self._cluster.error(
+            f"Kafka at {self._cluster.bootstrap}: the end of a transaction was not acknowledged: "
+            f"{self._why(error)}",
+            hint="is the broker up? Run it again: what is committed is not written again",
+        )
+
+    def _why(self, error: KafkaException) -> str:
+        return self._failure or _reason(error)
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None and self._failure is None:
             self._failure = f"topic {message.topic()}: {error.str()}"
-
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            raise self._cluster.error(f"Kafka at {self._cluster.bootstrap}: not delivered: {self._failure}")
 
 
 def to_batch(stream: str, partition: int, messages: Sequence[Message]) -> RecordBatch:
@@ -347,13 +418,19 @@ def to_batch(stream: str, partition: int, messages: Sequence[Message]) -> Record
 
 
 def read_range(
-    cluster: KafkaCluster, topic: str, partition: int, span: OffsetRange, burst: Callable[[], int]
+    cluster: KafkaCluster,
+    topic: str,
+    partition: int,
+    span: OffsetRange,
+    burst: Callable[[], int],
+    *,
+    stall_s: float = STALL_S,
 ) -> Iterator[list[Message]]:
     """The delivered messages of `span` in offset order, at most `burst()` at a time.
 
     Ends by the position, so that control records and aborted ones at the end do not hold it up. A span that is empty
-    asks nothing. Raises the cluster's error class: after 30 s without progress, 12 s where it cannot be reached, and at
-    once where an offset is no longer there.
+    asks nothing. Raises the cluster's error class: after `stall_s` without progress, 12 s where it cannot be reached,
+    and at once where an offset is no longer there.
     """
     if span.is_empty:
         return
@@ -383,7 +460,7 @@ def read_range(
             if reached > position:
                 position, progress_at = reached, time.monotonic()
                 reader.progressed()
-            reader.check_alive(time.monotonic() - progress_at, where)
+            reader.check_alive(time.monotonic() - progress_at, where, stall_s)
     finally:
         reader.close()
 
@@ -438,6 +515,16 @@ def _patiently(ask: Callable[[], T], *, final: int | None = None) -> T:
 
 def _result(future: Future[T]) -> T:
     return future.result(timeout=REQUEST_S + 2)
+
+
+def _left_s(deadline: float) -> float:
+    """Seconds until the deadline; at least one, so that what is only waiting for an answer gets it."""
+    return max(1.0, deadline - time.monotonic())
+
+
+def _is(error: KafkaException, trait: Callable[[KafkaError], bool]) -> bool:
+    inner = error.args[0] if error.args else None
+    return isinstance(inner, KafkaError) and trait(inner)
 
 
 def _code(error: BaseException) -> int | None:

@@ -136,8 +136,10 @@ class StateStore(Protocol):
 class OutputSink(Protocol):
     """Where a run's outputs go. Records are canonical JSON lines without the line end, in output order.
 
-    Life: `begin` once, then any number of the `put_` calls, then `commit` or `abort` once.
-    Raises SinkError when the outputs cannot be written; then nothing is half-written.
+    Life: `begin` once, then any number of the `put_` calls with `end_chunk` after each chunk, then `commit` or `abort`
+    once. The records of each output are the same ones in the same order whenever the run is made again; how they are
+    cut into chunks is not.
+    Raises SinkError when the outputs cannot be written; then nothing is half-written, and nothing looks finished.
     """
 
     @property
@@ -166,6 +168,10 @@ class OutputSink(Protocol):
 
     def put_dead_letters(self, records: list[tuple[str, bytes]]) -> None:
         """(source and line as `SOURCE:LINE`, dead letter)."""
+        ...
+
+    def end_chunk(self) -> None:
+        """What was put since the last call may be made durable now, together."""
         ...
 
     def commit(self, run: Mapping[str, object], certificate: Mapping[str, object]) -> None:

@@ -94,6 +94,7 @@ class OutcomeWriter:
         ]
         self._put("parity.jsonl", parity)
         self._put("snapshots.jsonl", snapshots)
+        self._sink.end_chunk()
 
     def write_dead_letters(self) -> None:
         """The lines that name no decision, by source and line."""
@@ -101,6 +102,7 @@ class OutcomeWriter:
             (f"{letter.source}:{letter.line}", letter.to_bytes()) for letter in self._batch.dead_letters
         ]
         self._put("deadletter.jsonl", letters)
+        self._sink.end_chunk()
 
     def _is_wanted(self, verdict: Verdict) -> bool:
         if self._snapshots is SnapshotOutput.MISMATCH:

@@ -29,6 +29,9 @@ class DiscardSink:
     def put_dead_letters(self, records: list[tuple[str, bytes]]) -> None:
         """See OutputSink."""
 
+    def end_chunk(self) -> None:
+        """See OutputSink."""
+
     def commit(self, run: Mapping[str, object], certificate: Mapping[str, object]) -> None:
         """See OutputSink."""
 

@@ -87,6 +87,9 @@ class FolderSink:
         """(source and line, dead letter)."""
         self._put(DEAD_LETTERS, records)
 
+    def end_chunk(self) -> None:
+        """See OutputSink; all of it appears at the commit."""
+
     def commit(self, run: Mapping[str, object], certificate: Mapping[str, object]) -> None:
         """Write certificate and run record, make all durable, rename the folder."""
         partial = self._partial

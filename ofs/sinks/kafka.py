@@ -1,8 +1,12 @@
-"""Outputs as Kafka topics, by an idempotent producer; the run record is written last and says that the run is finished.
+"""Outputs as Kafka topics, each record there once, by a transactional producer under the run's own id.
 
 Keys: parity and snapshots by decision id, dead letters by source and line, the run by its replay id, its certificate by
-`<replay id>/certificate`. A run that died before its run record is written again whole: its records can then stand
-twice, with equal bytes.
+`<replay id>/certificate`, its progress by `<replay id>/progress`.
+
+A transaction holds the records of a chunk and the progress up to and with them: how many records of each output are
+committed, and their digest. A run that died is computed again; the records that are committed already are compared by
+that digest and not written again. The certificate and the run record are the last transaction: what stands in the
+topics before it belongs to a run that is not finished.
 """
 
 from __future__ import annotations
@@ -11,18 +15,22 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
-from typing import Final
+from typing import Any, Final
 
 from ofs.canonical import jcs
 from ofs.errors import InvariantViolation, SinkError, TopicMissingError, UsageError
-from ofs.kafka_client import KafkaCluster, KafkaWriter, read_range
+from ofs.kafka_client import LEFT_OPEN_S, KafkaCluster, KafkaWriter, read_range
 
 _SCAN_RECORDS: Final = 1000
+_PROGRESS: Final = "ofs.progress/v0"
 _TOPIC_CONFIG: Final = {
     "retention.ms": "-1",
     "max.message.bytes": str(64 * 1024 * 1024),
     "cleanup.policy": "delete",
 }
+# a chunk beyond this is more than one transaction: it must end well before the cluster gives it up
+_TRANSACTION_BYTES: Final = 32 * 1024 * 1024
+_PIECE_RECORDS: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +44,11 @@ class SinkTopics:
 
 
 class KafkaSink:
-    """OutputSink over topics. Raises SinkError where a record is not acknowledged; then no run record is written."""
+    """OutputSink over topics: a run's records are there once each, in order, however often it is killed and run again.
+
+    Raises SinkError where a transaction is not acknowledged, where another launch of the run has taken over, and where
+    the records committed before are not those computed now.
+    """
 
     def __init__(
         self,
@@ -55,7 +67,10 @@ class KafkaSink:
         self._writer: KafkaWriter | None = None
         self._replay_id = ""
         self._finished: dict[str, object] | None = None
-        self._outputs: dict[str, _Tally] = {}
+        self._outputs: dict[str, _Output] = {}
+        self._progress_number = 0
+        self._pending: list[tuple[str, bytes, bytes]] = []
+        self._pending_bytes = 0
 
     @property
     def topics(self) -> frozenset[str]:
@@ -63,24 +78,28 @@ class KafkaSink:
         return frozenset(astuple(self._topics))
 
     def begin(self, replay_id: str) -> bool:
-        """See OutputSink. False where the run record of this run is there.
+        """See OutputSink. False where the run record of this run is there. Fences an earlier launch of the run.
 
         Raises TopicMissingError where a topic is missing and may not be created.
         """
-        names = astuple(self._topics)
-        missing = [name for name in names if self._cluster.identity(name) is None]
-        if missing and not self._create_topics:
-            raise TopicMissingError(
-                f"output topics {', '.join(missing)} do not exist", hint="--create-topics makes them"
-            )
-        if missing:
-            self._cluster.create_topics(missing, partitions=1, config=_TOPIC_CONFIG)
-        self._finished = self._find_run(replay_id)
-        if self._finished is not None:
-            return False
+        topic_ids = self._topic_ids()
         self._replay_id = replay_id
-        self._outputs = {name: _Tally() for name in names if name != self._topics.runs}
-        self._writer = self._cluster.writer()
+        writer = self._cluster.writer(replay_id)
+        try:
+            self._finished, progress = self._read_back()
+        except BaseException:
+            writer.discard()
+            raise
+        if self._finished is not None:
+            writer.discard()
+            return False
+        self._progress_number = progress.number
+        self._outputs = {
+            name: _Output(name, topic_id, progress.outputs.get(name))
+            for name, topic_id in topic_ids.items()
+            if name != self._topics.runs
+        }
+        self._writer = writer
         return True
 
     def finished_run(self) -> Mapping[str, object]:
@@ -101,61 +120,204 @@ class KafkaSink:
         """(source and line, dead letter)."""
         self._put(self._topics.dead_letters, records)
 
+    def end_chunk(self) -> None:
+        """Commit what was put, with the progress up to it. Nothing where all of it was committed before."""
+        if self._pending:
+            self._progress_number += 1
+            self._write([(self._topics.runs, f"{self._replay_id}/progress".encode(), jcs(self._progress()))])
+
     def commit(self, run: Mapping[str, object], certificate: Mapping[str, object]) -> None:
-        """Wait until every output is acknowledged, then write the certificate and, last, the run record."""
-        writer = self._open_writer()
-        writer.flush()
-        key = self._replay_id.encode()
-        outputs: dict[str, object] = {name: tally.summary() for name, tally in self._outputs.items()}
-        writer.write(self._topics.runs, [(key + b"/certificate", jcs(dict(certificate)))])
-        writer.flush()
+        """Commit what is left, the certificate and, last, the run record."""
+        for output in self._outputs.values():
+            output.check_complete()
+        outputs: dict[str, object] = {name: output.summary() for name, output in self._outputs.items()}
         record = jcs({**run, "replay_id": self._replay_id, "outputs": outputs})
-        writer.write(self._topics.runs, [(key, record)])
-        writer.flush()
-        self._writer = None
+        key = self._replay_id.encode()
+        self._write(
+            [
+                (self._topics.runs, key + b"/certificate", jcs(dict(certificate))),
+                (self._topics.runs, key, record),
+            ]
+        )
+        self._release()
 
     def abort(self) -> None:
-        """Drop what was not sent; what the cluster has acknowledged stays, without a run record."""
-        if self._writer is not None:
-            self._writer.discard()
-            self._writer = None
+        """Drop what is not committed. What is stays, without a run record; a next launch does not write it again."""
+        self._release()
 
     def _put(self, topic: str, records: list[tuple[str, bytes]]) -> None:
-        if not records:
-            return
-        self._outputs[topic].add([line for _, line in records])
-        self._open_writer().write(topic, [(key.encode(), line) for key, line in records])
+        self._open_writer()
+        for first in range(0, len(records), _PIECE_RECORDS):
+            fresh = self._outputs[topic].take(records[first : first + _PIECE_RECORDS])
+            self._pending += [(topic, key.encode(), line) for key, line in fresh]
+            self._pending_bytes += sum(len(line) for _, line in fresh)
+            if self._pending_bytes >= _TRANSACTION_BYTES:
+                self.end_chunk()
+
+    def _write(self, closing: list[tuple[str, bytes, bytes]]) -> None:
+        """One transaction: what was put, then `closing`."""
+        self._open_writer().write(self._pending + closing)
+        self._pending, self._pending_bytes = [], 0
+
+    def _progress(self) -> dict[str, Any]:
+        return {
+            "schema_version": _PROGRESS,
+            "replay_id": self._replay_id,
+            "number": self._progress_number,
+            "outputs": {
+                name: {"topic_id": output.topic_id, **output.summary()}
+                for name, output in self._outputs.items()
+            },
+        }
 
     def _open_writer(self) -> KafkaWriter:
         if self._writer is None:
             raise InvariantViolation("defect in OFS: put or commit without begin")
         return self._writer
 
-    def _find_run(self, replay_id: str) -> dict[str, object] | None:
-        """The run record of this run, None where there is none yet."""
-        topic, key = self._topics.runs, replay_id.encode()
+    def _release(self) -> None:
+        self._pending, self._pending_bytes = [], 0
+        if self._writer is not None:
+            self._writer.discard()
+            self._writer = None
+
+    def _topic_ids(self) -> dict[str, str]:
+        """The output topics' ids; those that are missing are created where that was asked for."""
+        names = astuple(self._topics)
+        found = {name: self._cluster.identity(name) for name in names}
+        missing = [name for name, identity in found.items() if identity is None]
+        if missing and not self._create_topics:
+            raise TopicMissingError(
+                f"output topics {', '.join(missing)} do not exist", hint="--create-topics makes them"
+            )
+        if missing:
+            self._cluster.create_topics(missing, partitions=1, config=_TOPIC_CONFIG)
+            found |= {name: self._cluster.identity(name) for name in missing}
+        return {name: identity[0] for name, identity in found.items() if identity is not None}
+
+    def _read_back(self) -> tuple[dict[str, object] | None, _Progress]:
+        """The run record of this run if it is finished, and the last progress of it.
+
+        The high watermark is read up to, not the last stable offset: that one can lag behind a commit of the launch
+        before, which is fenced and decided by now.
+        """
+        run: dict[str, object] | None = None
+        last = _Progress(0, {})
+        topic, key = self._topics.runs, self._replay_id.encode()
         identity = self._cluster.identity(topic)
-        if identity is None:
-            return None
-        for partition, span in self._cluster.bounds(topic, range(identity[1])).items():
-            for messages in read_range(self._cluster, topic, partition, span, lambda: _SCAN_RECORDS):
-                for message in messages:
-                    if message.key() == key:
-                        found: dict[str, object] = json.loads(message.value() or b"{}")
-                        return found
-        return None
+        spans = self._cluster.bounds(topic, range(0 if identity is None else identity[1]), committed=False)
+        for partition, span in spans.items():
+            messages = (
+                message
+                for some in read_range(
+                    self._cluster, topic, partition, span, lambda: _SCAN_RECORDS, stall_s=LEFT_OPEN_S
+                )
+                for message in some
+            )
+            for message in messages:
+                where = f"{topic}/{partition} offset {message.offset()}"
+                if message.key() == key:
+                    run = _object(message.value(), where)
+                elif message.key() == key + b"/progress":
+                    # the last one by its number: the topic may have been given more partitions in between
+                    last = max(last, _Progress.read(message.value(), where), key=lambda found: found.number)
+        return run, last
 
 
-class _Tally:
-    """Number and digest of an output's records, as a file of these lines would have."""
+@dataclass(frozen=True, slots=True)
+class _Committed:
+    """What is committed of an output: to which topic, how many records, and the digest of their lines."""
 
-    def __init__(self) -> None:
+    topic_id: str
+    records: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Progress:
+    """A progress record; `number` counts them over all launches of a run."""
+
+    number: int
+    outputs: dict[str, _Committed]
+
+    @classmethod
+    def read(cls, value: bytes | None, where: str) -> _Progress:
+        """Raises SinkError where it is none."""
+        found = _object(value, where)
+        try:
+            if found["schema_version"] != _PROGRESS:
+                raise ValueError(found["schema_version"])
+            outputs: Any = found["outputs"]
+            return cls(
+                int(str(found["number"])),
+                {
+                    str(name): _Committed(str(item["topic_id"]), int(item["records"]), str(item["sha256"]))
+                    for name, item in outputs.items()
+                },
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise SinkError(f"{where}: not a progress record of this version") from error
+
+
+class _Output:
+    """One output: number and digest of its records so far, as a file of these lines would have."""
+
+    def __init__(self, name: str, topic_id: str, committed: _Committed | None) -> None:
+        self.topic_id: Final = topic_id
+        self._name = name
+        # a topic that was created anew holds nothing of what was committed to its predecessor
+        self._committed = (
+            committed
+            if committed is not None and committed.topic_id == topic_id
+            else _Committed(topic_id, 0, "")
+        )
         self._records = 0
         self._digest = hashlib.sha256()
 
-    def add(self, lines: list[bytes]) -> None:
-        self._records += len(lines)
-        self._digest.update(b"\n".join(lines) + b"\n")
+    def take(self, records: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+        """Count the records; returns those that are not committed yet.
+
+        Raises SinkError where those that are committed were others.
+        """
+        known = min(len(records), max(0, self._committed.records - self._records))
+        self._add(records[:known])
+        if known and self._records == self._committed.records:
+            self._check_equal()
+        self._add(records[known:])
+        return records[known:]
+
+    def check_complete(self) -> None:
+        """Raises SinkError where more is committed than there is now."""
+        if self._records < self._committed.records:
+            self._raise_other(f"{self._committed.records} records, now there are {self._records}")
 
     def summary(self) -> dict[str, object]:
         return {"records": self._records, "sha256": self._digest.hexdigest()}
+
+    def _add(self, records: list[tuple[str, bytes]]) -> None:
+        if records:
+            self._digest.update(b"\n".join([line for _, line in records]) + b"\n")
+            self._records += len(records)
+
+    def _check_equal(self) -> None:
+        found = self._digest.hexdigest()
+        if found != self._committed.sha256:
+            self._raise_other(
+                f"{self._records} records of SHA-256 {self._committed.sha256}, now it is {found}"
+            )
+
+    def _raise_other(self, difference: str) -> None:
+        raise SinkError(
+            f"topic {self._name}: an earlier launch of this run committed {difference}",
+            hint="the log changed in between, as by retention; delete the output topics and run again",
+        )
+
+
+def _object(value: bytes | None, where: str) -> dict[str, object]:
+    try:
+        found = json.loads(value or b"")
+    except ValueError as error:
+        raise SinkError(f"{where}: not JSON") from error
+    if not isinstance(found, dict):
+        raise SinkError(f"{where}: not a JSON object")
+    return found

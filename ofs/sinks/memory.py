@@ -49,6 +49,9 @@ class MemorySink:
         """(source and line, dead letter)."""
         self._stage(2, records)
 
+    def end_chunk(self) -> None:
+        """See OutputSink; all of it appears at the commit."""
+
     def commit(self, run: Mapping[str, object], certificate: Mapping[str, object]) -> None:
         """Make the outputs visible."""
         if self._staged is None:
