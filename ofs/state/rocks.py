@@ -3,7 +3,8 @@
 Format `ofs-rocks/v1`: raw bytes; an entry's key is `d` and the caller's key; under `m` stands the name of the format.
 A write is one WriteBatch with the write-ahead log on and no sync: a killed process loses nothing, a machine that dies
 may lose the last writes, but each of them whole. A RocksDB iterator ends silently at a damaged block, so every scan
-asks for the iterator's status when it ends, and fails there.
+asks for the iterator's status when it ends, and fails there. A checkpoint is RocksDB's own: all that was written, in
+files that are hard links where they never change.
 """
 
 from __future__ import annotations
@@ -13,29 +14,55 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from rocksdict import BlockBasedOptions, Cache, Options, Rdict, RdictIter, WriteBatch
+from rocksdict import (
+    AccessType,
+    BlockBasedOptions,
+    Cache,
+    Checkpoint,
+    Options,
+    Rdict,
+    RdictIter,
+    WriteBatch,
+    WriteOptions,
+)
 
 from ofs.errors import StateError
 
 FORMAT: Final = b"ofs-rocks/v1"
 _DATA: Final = b"d"
 _MARKER: Final = b"m"
-_CACHE_BYTES: Final = 64 * 1024 * 1024
+CACHE_BYTES: Final = 64 * 1024 * 1024
 _HINT: Final = "remove the state folder, it is rebuilt from the log"
 
 
 class RocksStateStore:
     """StateStore over one RocksDB folder; made where it is missing. Puts are applied before deletes.
 
+    `cache_bytes`: what of the tables' blocks is kept in memory. `is_logged`: False for a state that is thrown away
+    when its process ends; a checkpoint is whole either way. `is_read_only`: nothing in the folder is written.
     Raises StateError where the folder is of another format, damaged, in use, or cannot be written.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        cache_bytes: int = CACHE_BYTES,
+        is_logged: bool = True,
+        is_read_only: bool = False,
+    ) -> None:
         self._path = Path(path)
         self._closed = False
+        self._is_read_only = is_read_only
+        self._writing = WriteOptions()
+        self._writing.disable_wal = not is_logged  # type: ignore[method-assign, assignment]  # the stub is wrong
+        options = _options(cache_bytes)
         with self._mapped("cannot be opened"):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = Rdict(str(self._path), _options())
+            if is_read_only:
+                self._db = Rdict(str(self._path), options, access_type=AccessType.read_only())
+            else:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._db = Rdict(str(self._path), options)
         try:
             self._check_format()
         except BaseException:
@@ -51,7 +78,7 @@ class RocksStateStore:
         for key in deletes:
             batch.delete(_DATA + key)
         with self._mapped("cannot be written"):
-            self._db.write(batch)
+            self._db.write(batch, self._writing)
 
     def get(self, key: bytes) -> bytes | None:
         """The value, None where there is none."""
@@ -77,6 +104,15 @@ class RocksStateStore:
             position.seek(_DATA + prefix)
         return self._entries(position, _DATA + prefix)
 
+    def checkpoint(self, path: Path | str) -> None:
+        """Make a database of all that was written so far in a new folder, on the same file system.
+
+        Raises StateError where the folder is there already or cannot be written; what was begun there may remain.
+        """
+        self._check_open()
+        with self._mapped("cannot be checkpointed"):
+            Checkpoint(self._db).create_checkpoint(str(path))
+
     def close(self) -> None:
         """Flush and release the folder; calling it again does nothing."""
         if not self._closed:
@@ -101,8 +137,8 @@ class RocksStateStore:
     def _check_format(self) -> None:
         with self._mapped("cannot be read"):
             found: bytes | None = self._db.get(_MARKER)
-            if found is None and self._is_empty():
-                self._db.put(_MARKER, FORMAT)
+            if found is None and not self._is_read_only and self._is_empty():
+                self._db.put(_MARKER, FORMAT, self._writing)
                 return
         if found != FORMAT:
             name = "none" if found is None else found.decode(errors="replace")
@@ -134,12 +170,12 @@ class RocksStateStore:
             raise StateError(f"state {self._path}: {what}: {line}", hint=hint) from error
 
 
-def _options() -> Options:
+def _options(cache_bytes: int) -> Options:
     options = Options(raw_mode=True)
     options.create_if_missing(True)  # noqa: FBT003  (the library's signature)
     options.set_keep_log_file_num(1)
     table = BlockBasedOptions()
-    table.set_block_cache(Cache(_CACHE_BYTES))
+    table.set_block_cache(Cache(cache_bytes))
     table.set_bloom_filter(10, False)  # noqa: FBT003  (the library's signature)
     options.set_block_based_table_factory(table)
     return options
