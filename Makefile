@@ -96,6 +96,26 @@ kafka-ready:
 	@mkdir -p build
 	@if [ -n "$${OFS_TEST_BOOTSTRAP:-}" ] || ! deploy/kafka/image.sh > build/kafka-image; then rm -f build/kafka-image; fi
 
+FUZZ_SEED ?= 0
+FUZZ_INPUTS ?= 1000000
+FUZZ_SECONDS ?= 120
+
+.PHONY: fuzz
+fuzz: setup ## fuzz core against semantics, shortly: records, decisions, definitions, command lines
+	@$(PY) -m tests.fuzz.run --inputs 40000 --seed $(FUZZ_SEED)
+
+.PHONY: fuzz-deep
+fuzz-deep: setup ## the same for FUZZ_INPUTS (1,000,000); where cargo-fuzz is installed, by coverage first
+	@if cargo +nightly fuzz --version >/dev/null 2>&1; then \
+	  $(PY) -m tests.fuzz.write_corpus build/fuzz-corpus; \
+	  for target in record decisions definition; do \
+	    (cd ofs/core && cargo +nightly fuzz run $$target $(CURDIR)/build/fuzz-corpus/$$target -- \
+	      -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0); \
+	  done; \
+	else echo "fuzz-deep: no cargo-fuzz with a nightly toolchain, so the core is not fuzzed by coverage" >&2; fi
+	@$(PY) -m tests.fuzz.run --inputs $(FUZZ_INPUTS) --seed $(FUZZ_SEED) \
+	  $$(test -d build/fuzz-corpus && echo --corpus build/fuzz-corpus)
+
 # --- checks -----------------------------------------------------------------------------------------------------
 
 .PHONY: check
