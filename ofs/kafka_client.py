@@ -6,6 +6,7 @@ the library leaves as the error class that the caller gave (SourceError or SinkE
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -42,6 +43,10 @@ _CONSUME_S: Final = 0.1
 _LEAVE_S: Final = 5.0
 _MS_US: Final = 1000
 _BASE: Final = {"log_level": 0, "socket.connection.setup.timeout.ms": 5000, "allow.auto.create.topics": False}
+# the library prints a fatal error to stderr at every log level; it is raised, so it is said already
+_SILENT: Final = logging.getLogger("ofs.kafka.producer")
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False
 _READER: Final = {
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
@@ -303,7 +308,7 @@ class KafkaWriter:
         self._is_open = False
         config = {**_BASE, **_WRITER, "bootstrap.servers": cluster.bootstrap}
         with cluster.mapped("opening a transactional producer"):
-            self._producer = Producer(config | {"transactional.id": transactional_id})
+            self._producer = Producer(config | {"transactional.id": transactional_id, "logger": _SILENT})
             self._producer.init_transactions(STALL_S)
 
     def write(self, records: Sequence[tuple[str, bytes, bytes]]) -> None:
