@@ -1,0 +1,127 @@
+"""The one place through which every port call of a simulated run goes: where faults, crashes and changes come from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from ofs.errors import OfsError, SinkError, SourceError, StateError
+from tests.simulation.scheduler import Baton
+
+PORTS: Final[dict[str, type[OfsError]]] = {
+    "source": SourceError,
+    "decisions": SourceError,
+    "clock": SourceError,
+    "state": StateError,
+    "sink": SinkError,
+}
+CALLS: Final = (
+    "source.describe",
+    "source.offset_at",
+    "source.open",
+    "source.read",
+    "decisions.lines",
+    "state.open",
+    "state.write",
+    "sink.begin",
+    "sink.put",
+    "sink.end_chunk",
+    "sink.commit",
+    "clock.sleep",
+)
+# what the run loop does not see to yet: harm between the description of the log and the lookups that a plan rests on;
+# a topic that is made anew under a reader and filled up beyond its position
+PLANNING_RACE: Final = "planning race"
+REFILLED_TOPIC: Final = "refilled topic"
+HAZARDS: Final = frozenset({PLANNING_RACE, REFILLED_TOPIC})
+
+
+class CrashError(BaseException):
+    """The process is killed here: no Exception, so that no handler of the run takes it; every later call raises it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The `nth` call of a kind fails (or the process dies), before its effect or after it."""
+
+    call: str
+    nth: int
+    is_crash: bool
+    is_after: bool
+
+    def __str__(self) -> str:
+        what = "crash" if self.is_crash else "error"
+        return f"{what} {'after' if self.is_after else 'before'} {self.call} {self.nth}"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happens to the log by itself before the `nth` call of all. `harms`: something that was there is gone."""
+
+    nth: int
+    name: str
+    harms: bool
+    apply: Callable[[], str]
+
+
+@dataclass(slots=True)
+class Gate:
+    """The port calls of one launch. `trace`: one line a call, the whole of what it did."""
+
+    baton: Baton
+    faults: list[Fault]
+    changes: list[Change]
+    hazards: frozenset[str] = frozenset()
+    is_dead: bool = False
+    total: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    fired: list[str] = field(default_factory=list)
+    injected: list[OfsError] = field(default_factory=list)
+    trace: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def call(self, kind: str, what: str = "") -> Iterator[None]:
+        """One port call around its effect."""
+        self.baton.switch()
+        self._live()
+        self.total += 1
+        self.counts[kind] += 1
+        nth = self.counts[kind]
+        self.trace.append(f"{self.total} thread {self.baton.holder}: {kind} {what}".rstrip())
+        self._change(kind)
+        self._fail(kind, nth, is_after=False)
+        yield
+        self._fail(kind, nth, is_after=True)
+
+    def _live(self) -> None:
+        if self.is_dead:
+            raise CrashError
+
+    def _change(self, kind: str) -> None:
+        for change in list(self.changes):
+            if change.nth <= self.total and self._is_in_time(change, kind):
+                self.changes.remove(change)
+                told = change.apply()
+                self.trace.append(f"{self.total} log: {change.name} {told}")
+                self.fired.append(change.name)
+
+    def _is_in_time(self, change: Change, kind: str) -> bool:
+        """What is described of the log and looked up in it before the run begins to write must be one picture."""
+        is_planning = kind.startswith("source.") and self.counts["sink.begin"] == 0
+        is_first = kind == "source.describe" and self.counts["source.describe"] == 1
+        return not change.harms or not is_planning or is_first or PLANNING_RACE in self.hazards
+
+    def _fail(self, kind: str, nth: int, *, is_after: bool) -> None:
+        for fault in self.faults:
+            if (fault.call, fault.nth, fault.is_after) == (kind, nth, is_after):
+                self.trace.append(f"{self.total} {fault}")
+                self.fired.append(f"{'crash' if fault.is_crash else 'error'} {kind}")
+                if fault.is_crash:
+                    self.is_dead = True
+                    raise CrashError
+                error = PORTS[kind.split(".")[0]](f"simulated: {fault}")
+                self.injected.append(error)
+                raise error

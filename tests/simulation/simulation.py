@@ -1,0 +1,283 @@
+"""One seed: launches of one request, until it ends, on a log that changes and with faults and crashes on the way.
+
+Whatever happened, the outputs are those of the executable semantics on the log as the launch that wrote them saw it,
+each record once; before that, a reader sees nothing, or (topics) a part that is right.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from unittest import mock
+
+from ofs.contracts.checkpoint import StateIdentity
+from ofs.errors import OfsError, SourceError
+from ofs.features import Registry
+from ofs.native import core
+from ofs.planner.plan import PartitionPlan
+from ofs.ports import StateStore
+from ofs.runtime import replay as run_loop
+from ofs.runtime.replay import ReplayOptions
+from ofs.state.folder import StateFolder
+from tests.simulation.gate import CrashError, Gate
+from tests.simulation.model_log import Cluster, ModelTopic, ReaderLog
+from tests.simulation.outputs import (
+    FolderPlace,
+    GatedSink,
+    HistoryChangedError,
+    MemoryPlace,
+    Outputs,
+    Place,
+    TopicPlace,
+)
+from tests.simulation.scenario import (
+    MAX_SKEW_US,
+    Scenario,
+    draw_changes,
+    draw_faults,
+    make_scenario,
+    reference,
+)
+from tests.simulation.scheduler import Baton, BatonPool
+from tests.simulation.states import open_store
+from topologies.bounded_replay import BoundedReplay
+
+ENGINE = "native" if core is not None else "reference"
+FAULTY_LAUNCHES_MAX = 5
+
+
+class SimulationFailed(AssertionError):  # noqa: N818  (it names what happened)
+    """The run did not do what is promised; the message holds the seed and all that happened."""
+
+
+@dataclass(slots=True)
+class Story:
+    """What happened under a seed. `ends`: how each launch ended. `fired`: the faults and changes that took place."""
+
+    seed: int
+    place: str
+    ends: list[str] = field(default_factory=list)
+    fired: Counter[str] = field(default_factory=Counter)
+    results: Counter[str] = field(default_factory=Counter)
+    calls: int = 0
+    trace: list[str] = field(default_factory=list)
+
+
+class SimulatedClock:
+    """Time passes only where someone waits; the wait is a call of a port."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._now_us = 1_800_000_000_000_000
+
+    def now_us(self) -> int:
+        """Microseconds UTC."""
+        return self._now_us
+
+    def sleep_us(self, duration_us: int) -> None:
+        """Wait."""
+        with self._gate.call("clock.sleep"):
+            self._now_us += duration_us
+
+
+class GatedDecisions:
+    """The decision lines, each reading of them a call."""
+
+    name = "decisions"
+
+    def __init__(self, lines: list[bytes], gate: Gate) -> None:
+        self._lines = lines
+        self._gate = gate
+
+    def lines(self) -> Iterator[bytes]:
+        """See DecisionSource."""
+        for number, line in enumerate(self._lines):
+            if number % 4 == 0:
+                with self._gate.call("decisions.lines", str(number)):
+                    pass
+            yield line
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedReplay(BoundedReplay):
+    """The topology, with state stores that can fail."""
+
+    gate: Gate = field(kw_only=True)
+
+    def _open_store(
+        self, states: StateFolder | None, plan: PartitionPlan, identity: StateIdentity
+    ) -> StateStore | None:
+        name = f"{plan.stream}-{plan.partition}.{plan.start_from}"
+        return open_store(None if self.state is None else self.state / name, self.gate, name)
+
+
+@dataclass(slots=True)
+class _Launch:
+    """One launch and how it ended: finished, crashed, failed, refused."""
+
+    gate: Gate
+    log: ReaderLog
+    sink: GatedSink
+    end: str = ""
+    error: OfsError | None = None
+
+
+class Simulation:
+    """All launches of a seed."""
+
+    def __init__(self, seed: int, scratch: Path, *, hazards: frozenset[str] = frozenset()) -> None:
+        self._chance = random.Random(seed)
+        self._scratch = scratch
+        self._hazards = hazards
+        self._scenario: Scenario = make_scenario(seed, self._chance)
+        self._place: Place = _place(self._scenario.place, scratch)
+        self._seen: dict[str, Outputs | None] = {}
+        self.story = Story(seed, self._scenario.place)
+
+    def run(self) -> Story:
+        """Launch until it ends. Raises SimulationFailed."""
+        faulty = self._chance.choice((0, 1, 2, 3, FAULTY_LAUNCHES_MAX))
+        end = ""
+        while end not in ("finished", "refused"):
+            number = len(self.story.ends)
+            self._expect(number <= faulty + 1, f"launch {number} without faults did not end the run")
+            end = self._launch_and_check(number, is_faulty=number < faulty)
+        if end == "finished" and self.story.fired["recreation"] == 0:
+            again = self._launch_and_check(len(self.story.ends), is_faulty=False)
+            self._expect(again == "finished", "a finished run was not recognised")
+        return self.story
+
+    def _launch_and_check(self, number: int, *, is_faulty: bool) -> str:
+        self.story.trace.append(f"launch {number}")
+        launch = self._launch(number, is_faulty=is_faulty)
+        self.story.trace += launch.gate.trace
+        self.story.calls += launch.gate.total
+        self.story.fired.update(launch.gate.fired)
+        self.story.trace.append(f"launch {number} {launch.end} {launch.error or ''}".rstrip())
+        self._check(launch)
+        self.story.ends.append(launch.end)
+        return launch.end
+
+    def _launch(self, number: int, *, is_faulty: bool) -> _Launch:
+        chance = random.Random(f"{self.story.seed} launch {number}")
+        cluster = self._scenario.cluster
+        baton = Baton(random.Random(f"{self.story.seed} baton {number}"), chance.choice((0, 0.1, 0.5, 1)))
+        gate = Gate(
+            baton,
+            draw_faults(chance) if is_faulty else [],
+            draw_changes(chance, cluster, self._hazards) if is_faulty else [],
+            self._hazards,
+        )
+        reads = random.Random(f"{self.story.seed} reads {number}")
+        launch = _Launch(gate, ReaderLog(cluster, gate, reads), GatedSink(self._place, gate))
+        options = ReplayOptions(
+            workers=chance.randint(1, 3),
+            batch_size=chance.choice((1, 2, 3, 7, 1000)),
+            max_skew_us=MAX_SKEW_US,
+            end_wait_us=chance.choice((0, 300_000)),
+        )
+        self.story.trace.append(f"batch size {options.batch_size}, workers {options.workers}")
+        replay = SimulatedReplay(
+            log=launch.log,
+            decisions=GatedDecisions(self._scenario.lines, gate),
+            registry=Registry.of(self._scenario.world.groups),
+            sink=launch.sink,
+            options=options,
+            engine=ENGINE,
+            state=self._scratch / f"state-{number}" if self._scenario.has_rocks else None,
+            basis=self._scenario.basis,
+            clock=SimulatedClock(gate),
+            gate=gate,
+        )
+        with mock.patch.object(
+            run_loop, "ThreadPoolExecutor", lambda workers, _name: BatonPool(baton, workers)
+        ):
+            self._end(launch, replay)
+        return launch
+
+    def _end(self, launch: _Launch, replay: BoundedReplay) -> None:
+        try:
+            replay.run()
+            launch.end = "finished"
+        except CrashError:
+            launch.end = "crashed"
+        except HistoryChangedError as error:
+            launch.end, launch.error = "refused", error
+        except OfsError as error:
+            launch.end, launch.error = "failed", error
+        if launch.gate.is_dead:  # also where another thread had failed before, and the run was on its way out
+            launch.sink.died()
+            launch.end, launch.error = "crashed", None
+
+    def _check(self, launch: _Launch) -> None:
+        """What a reader sees is right, and the launch had a reason to end as it did."""
+        replay_id = launch.sink.replay_id
+        before = self._seen.get(replay_id)
+        now = self._place.visible(replay_id)
+        self._seen[replay_id] = now
+        if now != before:
+            self._expect(now is not None, "outputs are gone")
+            if now is not None:
+                self._check_outputs(now, self._expected(launch.log.facts))
+        if launch.end == "finished":
+            self._expect(now is not None and now.run is not None, "a run that ended left no outputs")
+        elif launch.end == "refused":
+            expected = self._expected(launch.log.facts)
+            is_other = now is not None and not _is_part(now, expected)
+            self._expect(is_other, "the run was refused although nothing has changed")
+        elif launch.error is not None:
+            is_told = launch.error in launch.gate.injected
+            is_gone = isinstance(launch.error, SourceError) and self._was_harmed(launch.gate)
+            self._expect(
+                is_told or is_gone, f"ended by itself: {type(launch.error).__name__}: {launch.error}"
+            )
+
+    def _was_harmed(self, gate: Gate) -> bool:
+        return not {"retention", "loss", "compaction", "recreation"}.isdisjoint(gate.fired)
+
+    def _expected(self, facts: dict[str, ModelTopic]) -> Outputs:
+        log = Cluster(facts).undisturbed()
+        return reference(log, self._scenario.world, self._scenario.lines, self._scenario.basis)
+
+    def _check_outputs(self, now: Outputs, expected: Outputs) -> None:
+        self._expect(_is_part(now, expected), "a reader sees what the semantics do not say")
+        if now.run is None or expected.run is None:
+            self._expect(self._scenario.place == "topics", "half a run is visible")
+            return
+        for name in ("parity", "snapshots", "dead_letters", "certificate"):
+            self._expect(getattr(now, name) == getattr(expected, name), f"{name} differ")
+        for name in ("replay_id", "request", "decisions", "results", "reasons", "parity_digest"):
+            self._expect(now.run[name] == expected.run[name], f"run record: {name} differs")
+        self.story.results.update(now.run["results"])
+        self.story.results.update(now.run["reasons"])
+
+    def _expect(self, condition: bool, message: str) -> None:
+        if not condition:
+            story = "\n".join(self.story.trace)
+            raise SimulationFailed(
+                f"seed {self.story.seed}: {message}; again with: make simulate SEED={self.story.seed}\n{story}"
+            )
+
+
+def _is_part(some: Outputs, whole: Outputs) -> bool:
+    """Each output is the beginning of the whole one."""
+    pairs = (
+        (some.parity, whole.parity),
+        (some.snapshots, whole.snapshots),
+        (some.dead_letters, whole.dead_letters),
+    )
+    return all(part == all_of_it[: len(part)] for part, all_of_it in pairs)
+
+
+def _place(kind: str, scratch: Path) -> Place:
+    if kind == "folder":
+        return FolderPlace(scratch)
+    return TopicPlace() if kind == "topics" else MemoryPlace()
+
+
+def simulate(seed: int, scratch: Path, *, hazards: frozenset[str] = frozenset()) -> Story:
+    """Run one seed in an empty folder. Raises SimulationFailed."""
+    return Simulation(seed, scratch, hazards=hazards).run()

@@ -1,0 +1,157 @@
+"""Whatever goes wrong on the way, a run that is launched until it ends leaves the right outputs, once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import cache
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from ofs.errors import SourceError
+from ofs.ports import RecordBatch
+from ofs.sinks.memory import MemorySink
+from ofs.units import OffsetRange, next_offset
+from tests.simulation.model_log import ReaderLog
+from tests.simulation.outputs import TopicPlace
+from tests.simulation.simulation import SimulationFailed, Story, simulate
+
+SEEDS = 200
+LOT = 20
+Stories = Callable[[int], Story]
+
+
+@pytest.fixture(scope="module")
+def stories(tmp_path_factory: pytest.TempPathFactory) -> Stories:
+    """The story of a seed; each is simulated once."""
+
+    @cache
+    def tell(seed: int) -> Story:
+        return simulate(seed, tmp_path_factory.mktemp(f"seed-{seed}-"))
+
+    return tell
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, LOT))
+def test_outputs_are_those_of_the_semantics_whatever_goes_wrong(first: int, stories: Stories) -> None:
+    """Faults, crashes and a log that changes: at the end the outputs equal the reference's, each record once."""
+    for seed in range(first, first + LOT):
+        assert stories(seed).ends[-1] in ("finished", "refused")
+
+
+def test_seeds_reach_what_they_are_for(stories: Stories) -> None:
+    """The seeds hold crashes and errors at every kind of call, every change of the log, all verdicts and places."""
+    fired: Counter[str] = Counter()
+    seen: Counter[str] = Counter()
+    for seed in range(SEEDS):
+        story = stories(seed)
+        fired.update(story.fired)
+        seen.update([story.place, *story.ends, *story.results])
+    for call in (
+        "source.describe",
+        "source.open",
+        "source.read",
+        "decisions.lines",
+        "state.write",
+        "sink.begin",
+    ):
+        assert fired[f"crash {call}"] > 0, call
+        assert fired[f"error {call}"] > 0, call
+    for call in ("sink.put", "sink.end_chunk", "sink.commit", "source.offset_at", "state.open"):
+        assert fired[f"crash {call}"] + fired[f"error {call}"] > 1, call
+    for change in (
+        "append",
+        "transaction",
+        "partition",
+        "tail",
+        "retention",
+        "loss",
+        "compaction",
+        "recreation",
+    ):
+        assert fired[change] > 0, change
+    for what in ("memory", "folder", "topics", "finished", "crashed", "failed"):
+        assert seen[what] > 10, what
+    for verdict in ("MATCH", "MISMATCH", "HISTORY_TRUNCATED", "BASIS_BEYOND_LOG_END", "STREAM_COMPACTED"):
+        assert seen[verdict] > 3, verdict
+
+
+def test_a_seed_repeats_itself_in_any_process() -> None:
+    """The trace of a seed is the same whatever the hash seed of the process."""
+    traces = set()
+    for hash_seed in ("1", "2"):
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.simulation", "--seed", "17"],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            check=True,
+        )
+        traces.add(done.stdout)
+    assert len(traces) == 1
+    assert b"seed 17: outputs in" in traces.pop()
+
+
+def _skips_what_retention_removed() -> AbstractContextManager[object]:
+    honest = ReaderLog.read
+
+    def read(
+        log: ReaderLog, stream: str, partition: int, span: OffsetRange, max_records: int
+    ) -> Iterator[RecordBatch]:
+        position = span.start
+        while position < span.end:
+            try:
+                for batch in honest(log, stream, partition, OffsetRange(position, span.end), max_records):
+                    yield batch
+                    position = next_offset(batch.offsets[-1])
+                return
+            except SourceError:
+                low = log._cluster.topics[stream].partitions[partition].low
+                if low <= position:
+                    raise
+                position = min(low, span.end)
+
+    return mock.patch.object(ReaderLog, "read", read)
+
+
+def _keeps_what_a_dead_launch_staged() -> AbstractContextManager[object]:
+    def begin(sink: MemorySink, replay_id: str) -> bool:
+        if sink.run is not None:
+            return False
+        sink._replay_id = replay_id
+        sink._staged = sink._staged or [[], [], []]
+        return True
+
+    return mock.patch.multiple(MemorySink, begin=begin, abort=lambda _sink: None)
+
+
+def _forgets_what_is_committed() -> AbstractContextManager[object]:
+    def launch(place: TopicPlace) -> object:
+        place.progress.clear()
+        return honest(place)
+
+    honest = TopicPlace.launch
+    return mock.patch.object(TopicPlace, "launch", launch)
+
+
+@pytest.mark.parametrize(
+    "defect", [_skips_what_retention_removed, _keeps_what_a_dead_launch_staged, _forgets_what_is_committed]
+)
+def test_simulation_finds_defects(
+    defect: Callable[[], AbstractContextManager[object]], tmp_path: Path
+) -> None:
+    """A reader that skips, a sink that keeps what died, a resumed run that writes again: a seed fails and is named."""
+    with defect(), pytest.raises(SimulationFailed, match=r"make simulate SEED=\d+"):
+        _simulate_all(tmp_path)
+
+
+def _simulate_all(scratch: Path) -> None:
+    for seed in range(SEEDS):
+        folder = scratch / str(seed)
+        folder.mkdir()
+        simulate(seed, folder)
