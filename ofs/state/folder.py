@@ -126,6 +126,23 @@ class StateFolder:
                 return live
         return self._opened(self._state(identity), identity, None)
 
+    def examine(self, manifest: CheckpointManifest) -> bool:
+        """Whether a checkpoint is sound in every byte; it is set aside where it is not, with a notice.
+
+        For a run without `reads_tables` that failed on what it read: where this says False, it may be run again.
+        """
+        state = self._state(manifest.state)
+        path = state / CHECKPOINTS / frontier_name(manifest.frontier)
+        if not path.exists():
+            return False
+        try:
+            with held(state, alone=False):
+                check(path)
+        except NotSoundError as error:
+            self._refuse(path, error)
+            return False
+        return True
+
     def _restored(self, manifest: CheckpointManifest) -> LiveState | None:
         state = self._state(manifest.state)
         path = state / CHECKPOINTS / frontier_name(manifest.frontier)
@@ -150,7 +167,12 @@ class StateFolder:
                 if source is not None:
                     with mapped(live.path):
                         _link(source / DATABASE, live.database)
-                store = RocksStateStore(live.database, cache_bytes=self._cache_bytes, is_logged=False)
+                try:
+                    store = RocksStateStore(live.database, cache_bytes=self._cache_bytes, is_logged=False)
+                except StateError:
+                    if source is not None:
+                        check(source)
+                    raise
             except BaseException:
                 live.discard()
                 raise
