@@ -48,6 +48,8 @@ from ofs.contracts.results import (
     Rejected,
     Result,
     RunRecord,
+    SelfCheck,
+    SelfCheckRun,
     SnapshotProvenance,
 )
 from ofs.contracts.schema import (
@@ -96,6 +98,8 @@ __all__ = [
     "ReplayRequest",
     "Result",
     "RunRecord",
+    "SelfCheck",
+    "SelfCheckRun",
     "SnapshotOutput",
     "SnapshotProvenance",
     "StreamIdentity",

@@ -211,17 +211,25 @@ class GroupCounts(Contract):
 
 
 class PartitionCertificate(Contract):
-    """What a run read of one partition: `[start, end)`."""
+    """What a run read of one partition: `[start, end)`.
+
+    `partition_count`: of the stream, when the run was planned. `low_watermark`, `last_stable_offset`: the broker's;
+    null without a broker. `bound_skew_us`: the clock skew that a start in time rests on; null where it rests on none.
+    """
 
     stream: StreamName
     partition: PartitionId
+    partition_count: Count
     log_id: NonEmpty
     topic_id: NonEmpty | None
     start: Offset
     start_from: Literal["origin", "bound", "checkpoint"]
     end: Offset
+    bound_skew_us: Count | None
     low: Offset
     log_end: Offset
+    low_watermark: Offset | None
+    last_stable_offset: Offset | None
     expired: tuple[tuple[Offset, Offset], ...]
     records: Count
     admitted: Count
@@ -239,7 +247,8 @@ class PartitionCertificate(Contract):
     @classmethod
     def nullable_members(cls) -> frozenset[str]:
         """Null where there is none."""
-        return frozenset({"topic_id", "skew_us_max", "skew_violation"})
+        broker = {"topic_id", "low_watermark", "last_stable_offset"}
+        return frozenset({*broker, "bound_skew_us", "skew_us_max", "skew_violation"})
 
 
 class CutCertificate(Contract):
@@ -251,6 +260,22 @@ class CutCertificate(Contract):
     time_mapping: tuple[TimeMapping, ...] | None = None
     max_clock_skew_us: Count
     assumptions: tuple[str, ...]
+
+
+class SelfCheckRun(Contract):
+    """How one run of a self-check was executed: nothing of it may change a byte of the outputs."""
+
+    batch_size: Count
+    workers: Count
+    uneven_reads: bool
+    state_on_disk: bool
+
+
+class SelfCheck(Contract):
+    """Runs of one batch against each other, before its outputs were written: whether all of their digests are equal."""
+
+    runs: tuple[SelfCheckRun, ...]
+    equal: bool
 
 
 class RunRecord(Contract):
@@ -273,6 +298,12 @@ class RunRecord(Contract):
     certificate_digest: Hex64
     outputs: dict[str, dict[str, Any]]
     figures: dict[str, int]
+    self_check: SelfCheck | None = None
+
+    @classmethod
+    def nullable_members(cls) -> frozenset[str]:
+        """Null where the batch was not checked."""
+        return frozenset({"self_check"})
 
 
 class DatasetManifest(Contract):

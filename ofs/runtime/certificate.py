@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ofs.contracts import CutCertificate, TimeMapping
@@ -19,9 +19,13 @@ def certificate(
     max_skew_us: int,
     time_mapping: tuple[TimeMapping, ...] | None,
     topic_ids_unproven: tuple[str, ...],
+    partition_counts: Mapping[str, int],
 ) -> CutCertificate:
-    """`read`: each partition's plan with its fold's counts."""
-    partitions = [_partition(plan, json.loads(counts)) for plan, counts in read]
+    """`read`: each partition's plan with its fold's counts. `partition_counts`: how many each stream has."""
+    partitions = [
+        _partition(plan, json.loads(counts), partition_counts[plan.stream], max_skew_us)
+        for plan, counts in read
+    ]
     return CutCertificate.model_validate_json(
         json.dumps(
             {
@@ -36,7 +40,9 @@ def certificate(
     )
 
 
-def _partition(plan: PartitionPlan, counts: dict[str, Any]) -> dict[str, Any]:
+def _partition(
+    plan: PartitionPlan, counts: dict[str, Any], partition_count: int, max_skew_us: int
+) -> dict[str, Any]:
     broker = plan.info.broker
     expired_to = 0 if broker is None else min(broker.start, plan.end)
     expired = [[plan.start, expired_to]] if expired_to > plan.start else []
@@ -44,9 +50,13 @@ def _partition(plan: PartitionPlan, counts: dict[str, Any]) -> dict[str, Any]:
         **counts,
         "log_id": plan.log_id,
         "topic_id": plan.topic_id,
+        "partition_count": partition_count,
         "start_from": plan.start_from,
+        "bound_skew_us": max_skew_us if plan.start_from == "bound" else None,
         "low": plan.info.low,
         "log_end": plan.info.end,
+        "low_watermark": None if broker is None else broker.start,
+        "last_stable_offset": None if broker is None else broker.end,
         "expired": expired,
         "unread": [[gap.start, gap.end] for gap in plan.unread],
     }

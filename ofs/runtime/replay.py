@@ -20,6 +20,7 @@ from ofs.contracts import (
     ReplayBasis,
     ReplayRequest,
     RunRecord,
+    SelfCheck,
     SnapshotOutput,
     TimeMapping,
 )
@@ -49,7 +50,7 @@ class ReplayOptions:
     """How a run is executed. Only `snapshots` and `max_skew_us` change bytes of its outputs.
 
     `batch_size`: records a read, and decisions a chunk. `end_wait_us`: how long a cut beyond the log's end is waited
-    for (the last stable offset of a live topic can lag behind).
+    for (the last stable offset of a live topic can lag behind). `self_checked`: what a self-check of the batch found.
     """
 
     snapshots: SnapshotOutput = SnapshotOutput.ALL
@@ -57,6 +58,7 @@ class ReplayOptions:
     batch_size: int = 8_192
     max_skew_us: int = 300_000_000
     end_wait_us: int = 10_000_000
+    self_checked: SelfCheck | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +314,9 @@ class _Run:
             max_skew_us=self._options.max_skew_us,
             time_mapping=self._given.time_mapping,
             topic_ids_unproven=tuple(unproven),
+            partition_counts={
+                name: len(info.partitions) for name, info in self._facts.streams.items() if info is not None
+            },
         )
 
     def _names_topic_id(self, stream: str) -> bool:
@@ -350,6 +355,7 @@ class _Run:
                 "batch_size": self._options.batch_size,
                 "peak_memory_bytes": peak_memory_bytes(),
             },
+            self_check=self._options.self_checked,
         )
 
 

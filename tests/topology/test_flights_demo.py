@@ -26,8 +26,8 @@ from topologies.flights.verify import compare
 DAYS = 10
 DECISIONS_SHA256 = "4884ed875e98c7264e939c3f7d1a4c373a92d8348ae16df4b389d52f63b23741"
 TRUTH_SHA256 = "f24d2abf3961d47225aa1578293660f6f2d01e47f13e7acc7655a347a1c29f8e"
-DIGEST = "dfcbc4c135973fd4c994b68a6e809a1038571cf08737d59b7c0b6a6aa05d8071"
-SMALL_DIGEST = "a77e37825a34e145c7ed04d431f3d54b7bde316976f97f901f9e1f196caea290"
+DIGEST = "0bb311bb68056eb1f2278ef03d17c2efd14a13a9467171c7ffb01b4fa887a264"
+SMALL_DIGEST = "a602eaa1e8be49a03a8c85321172f94b6266c489c27a52c3f368446b0d030ed0"
 
 needs_core = pytest.mark.skipif(core is None, reason="no native core was built")
 

@@ -113,6 +113,10 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "certificate_digest": HASH,
         "outputs": {},
         "figures": {},
+        "self_check": {
+            "runs": ({"batch_size": 1, "workers": 1, "uneven_reads": True, "state_on_disk": False},),
+            "equal": True,
+        },
     },
     "CutCertificate": {
         "schema_version": "ofs.certificate/v0",
@@ -121,13 +125,17 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
             {
                 "stream": "events",
                 "partition": 0,
+                "partition_count": 1,
                 "log_id": "x",
                 "topic_id": None,
                 "start": 0,
                 "start_from": "origin",
                 "end": 7,
+                "bound_skew_us": None,
                 "low": 0,
                 "log_end": 9,
+                "low_watermark": 0,
+                "last_stable_offset": 9,
                 "expired": (),
                 "unread": (),
                 "records": 6,
