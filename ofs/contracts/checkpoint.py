@@ -104,9 +104,10 @@ class CheckpointManifest(_Manifest):
 
     `since`: the oldest cut that it can answer. `frontier`: the cut at which it was taken; it answers every cut from
     `since` to there. `start_from`: whether `state.start` is the log's beginning or a proven bound in time.
+    `unread`: what of `[start, frontier)` the log did not hold when it was read, as half-open ranges.
     `watermark_us`: the largest event time it has seen. `input_digest`: content digest over `[start, frontier)`.
     `content_digest`: over names, sizes and digests of the files. `created_from`: the run that made it.
-    Order: files by name, groups by name and version.
+    Order: files by name, groups by name and version, ranges ascend and do not touch.
     """
 
     format: Literal["ofs-checkpoint/v1"] = CHECKPOINT_FORMAT
@@ -117,6 +118,7 @@ class CheckpointManifest(_Manifest):
     start_from: Literal["origin", "bound"]
     since: _Offset
     frontier: _Offset
+    unread: tuple[tuple[_Offset, _Offset], ...]
     watermark_us: _TimeUs | None
     input_digest: Hex64
     files: tuple[CheckpointFile, ...]
@@ -134,6 +136,9 @@ class CheckpointManifest(_Manifest):
             raise ValueError("state_id is not that of the state")
         if not self.state.start == self.since <= self.frontier:
             raise ValueError("not start = since <= frontier")
+        edges = [edge for span in self.unread for edge in span]
+        if edges != sorted(set(edges)) or edges[-1:] > [self.frontier]:
+            raise ValueError("unread ranges do not ascend below the frontier")
         if tuple(sorted(group.digest or "" for group in self.groups)) != self.state.groups:
             raise ValueError("groups are not those of the state")
         if self.content_digest != files_digest(self.files):

@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
 from typing import Final, Literal
 
@@ -51,6 +52,7 @@ from ofs.state.layout import (
 )
 from ofs.state.policy import KEEP, superfluous
 from ofs.state.rocks import CACHE_BYTES, RocksStateStore
+from ofs.units import OffsetRange, merge_ranges
 
 _ASIDE: Final = "checkpoint"
 _TABLE: Final = ".sst"
@@ -60,7 +62,8 @@ _TABLE: Final = ".sst"
 class CheckpointFacts:
     """What the run knows of the state that it takes a checkpoint of; see CheckpointManifest.
 
-    The state's last write is the one that brought it to `frontier`.
+    The state's last write is the one that brought it to `frontier`. `unread`: what of the offsets that this run passed
+    over the log did not hold; those of the checkpoint that it started from are added.
     """
 
     frontier: int
@@ -70,6 +73,7 @@ class CheckpointFacts:
     watermark_us: int | None
     input_digest: str
     created_from: str
+    unread: tuple[OffsetRange, ...] = ()
 
 
 class StateFolder:
@@ -274,6 +278,7 @@ class LiveState:
                 start_from=facts.start_from,
                 since=self.identity.start,
                 frontier=facts.frontier,
+                unread=self._unread(facts),
                 watermark_us=facts.watermark_us,
                 input_digest=facts.input_digest,
                 files=files,
@@ -282,6 +287,13 @@ class LiveState:
             )
             write_manifest(aside, manifest)
         return manifest
+
+    def _unread(self, facts: CheckpointFacts) -> tuple[tuple[int, int], ...]:
+        before = () if self.checkpoint is None else self.checkpoint.unread
+        passed = OffsetRange(self.identity.start, facts.frontier)
+        spans = (span.intersection(passed) for span in (*starmap(OffsetRange, before), *facts.unread))
+        merged = merge_ranges([span for span in spans if span is not None])
+        return tuple((span.start, span.end) for span in merged)
 
     def _examine(self, target: Path) -> None:
         """Set aside what is there already and damaged."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
 
 from ofs.contracts import FeatureGroupRef
 from ofs.contracts.checkpoint import CheckpointManifest, StateIdentity, files_digest
+from ofs.engine.reference import ReferenceDecisions
 from ofs.planner.checkpoints import best_first
-from ofs.planner.plan import PartitionPlan
-from tests.unit.planner.facts import digest, partition
+from ofs.planner.plan import PartitionPlan, make_plan
+from tests.unit.planner.facts import REGISTRY, digest, facts, line, partition, stream
 
 SCOPES: Final = [b"{}", b'{"a":1}']
 
@@ -30,13 +32,27 @@ def identity(**members: Any) -> StateIdentity:
     return StateIdentity.of(**given)
 
 
-def plan(start: int = 40, end: int = 100, topic_id: str | None = "T1") -> PartitionPlan:
-    """What is to be read."""
-    start_from: Any = "bound" if start else "origin"
-    return PartitionPlan("events", 0, "T1", topic_id, partition(), start, start_from, end)
+def plan(
+    start: int = 40, end: int = 100, topic_id: str | None = "T1", held: tuple[tuple[int, int], ...] = ()
+) -> PartitionPlan:
+    """What is to be read, of the ranges that the log holds now: all where none is given."""
+    decisions = ReferenceDecisions()
+    decisions.add([line()])
+    decisions.seal()
+    (planned,) = make_plan(decisions, {}, REGISTRY, facts(stream(partition())), max_skew_us=0).partitions
+    return replace(
+        planned,
+        topic_id=topic_id,
+        info=partition(0, 200, *held),
+        start=start,
+        start_from="bound" if start else "origin",
+        end=end,
+    )
 
 
-def at(frontier: int, topic_id: str | None = "T1", **members: Any) -> CheckpointManifest:
+def at(
+    frontier: int, topic_id: str | None = "T1", unread: tuple[tuple[int, int], ...] = (), **members: Any
+) -> CheckpointManifest:
     """A checkpoint at a cut, of the identity with these members."""
     state = identity(**members)
     names = {digest(name): name for name in ("hour", "day")}
@@ -50,6 +66,7 @@ def at(frontier: int, topic_id: str | None = "T1", **members: Any) -> Checkpoint
         start_from="bound" if state.start else "origin",
         since=state.start,
         frontier=frontier,
+        unread=unread,
         watermark_us=None,
         input_digest="0" * 64,
         files=(),
@@ -130,3 +147,22 @@ def test_a_checkpoint_of_another_topic_id_is_not_used(
 ) -> None:
     """Where both are known they must be the same."""
     assert bool(chosen([at(80, topic_id=made_from)], topic_id=now)) is is_usable
+
+
+@pytest.mark.parametrize(
+    ("unread", "held", "is_usable"),
+    [
+        ((50, 60), ((0, 200),), False),
+        ((50, 60), ((0, 50), (60, 200)), True),
+        ((50, 60), ((0, 51), (60, 200)), False),
+        ((50, 60), ((0, 50), (59, 200)), False),
+        ((50, 60), ((80, 200),), True),
+        ((10, 40), ((0, 200),), True),
+        ((10, 41), ((0, 200),), False),
+    ],
+)
+def test_a_gap_that_the_log_has_filled_since_is_not_passed_over(
+    unread: tuple[int, int], held: tuple[tuple[int, int], ...], is_usable: bool
+) -> None:
+    """A state that read around a gap serves where the plan reads around it too, or begins behind it."""
+    assert bool(chosen([at(80, start=0, unread=(unread,))], held=held)) is is_usable

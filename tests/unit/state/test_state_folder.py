@@ -14,6 +14,7 @@ from ofs.contracts.checkpoint import CheckpointManifest
 from ofs.errors import StateError
 from ofs.state.folder import StateFolder
 from ofs.testing.state_contract import check_state_store
+from ofs.units import OffsetRange
 from tests.unit.state.scene import (
     STREAM,
     facts,
@@ -84,6 +85,17 @@ def test_a_manifest_says_what_the_run_said(tmp_path: Path) -> None:
     )
     assert (found.input_digest, found.created_from) == (f"{large:064x}", "cc" * 32)
     assert found.size_bytes == sum(file.size_bytes for file in found.files) > 0
+
+
+def test_what_was_not_read_is_carried_from_checkpoint_to_checkpoint(tmp_path: Path) -> None:
+    """A gap that one run passed over is still one for the next; what lies beyond the cut does not count yet."""
+    state = StateFolder(tmp_path).open(identity())
+    taken = state.take(facts(10, unread=(OffsetRange(3, 5), OffsetRange(9, 40))))
+    assert taken.unread == ((3, 5), (9, 10))
+    state.close()
+    state = StateFolder(tmp_path).open(identity(), [taken])
+    assert state.take(facts(50, unread=(OffsetRange(10, 40),))).unread == ((3, 5), (9, 40))
+    state.close()
 
 
 def test_a_checkpoint_is_never_written_into(tmp_path: Path) -> None:
