@@ -19,6 +19,7 @@ from ofs.cli.failures import TERMINATED, run
 from ofs.cli.features import features
 from ofs.cli.replay import replay
 from ofs.cli.snapshot import snapshot
+from ofs.cli.state import state
 from ofs.version import VERSION
 
 HELP_WIDTH: Final = 100
@@ -76,7 +77,7 @@ def root() -> None:
     """
 
 
-for _command in (replay, snapshot, features, archive, contracts, demo):
+for _command in (replay, snapshot, features, archive, state, contracts, demo):
     root.add_command(_command)
 
 
