@@ -13,6 +13,7 @@ import click
 from click.shell_completion import shell_complete
 
 from ofs.cli.archive import archive
+from ofs.cli.certificate import certificate
 from ofs.cli.contracts import contracts
 from ofs.cli.demo import demo
 from ofs.cli.failures import TERMINATED, run
@@ -28,7 +29,8 @@ _COMPLETE: Final = "_OFS_COMPLETE"
 _EPILOG: Final = """\b
 Exit codes:
   0    done; of a replay: every decision is a MATCH
-  1    at least one decision is a MISMATCH; or `contracts export --check` found another file
+  1    at least one decision is a MISMATCH; or `contracts export --check` found another file,
+       or `certificate verify` another log
   2    the command line, a request or a feature definition is wrong
   3    no MISMATCH, but decisions are UNCHECKABLE or dead letters; or a snapshot cannot be established
   4    a source, sink, archive or state cannot be reached, read or written
@@ -77,7 +79,7 @@ def root() -> None:
     """
 
 
-for _command in (replay, snapshot, features, archive, state, contracts, demo):
+for _command in (replay, snapshot, features, archive, certificate, state, contracts, demo):
     root.add_command(_command)
 
 
