@@ -17,6 +17,7 @@ PORTS: Final[dict[str, type[OfsError]]] = {
     "clock": SourceError,
     "state": StateError,
     "sink": SinkError,
+    "broker": SinkError,
 }
 CALLS: Final = (
     "source.describe",
@@ -31,6 +32,10 @@ CALLS: Final = (
     "sink.end_chunk",
     "sink.commit",
     "clock.sleep",
+    "broker.ask",
+    "broker.open",
+    "broker.read",
+    "broker.commit",
 )
 # what the run loop does not see to yet: harm between the description of the log and the lookups that a plan rests on;
 # a topic that is made anew under a reader and filled up beyond its position
@@ -59,12 +64,13 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happens to the log by itself before the `nth` call of all. `harms`: something that was there is gone."""
+    """What happens by itself before the `nth` call whose kind begins with `among`. `harms`: something is gone then."""
 
     nth: int
     name: str
     harms: bool
     apply: Callable[[], str]
+    among: str = ""
 
 
 @dataclass(slots=True)
@@ -76,6 +82,7 @@ class Gate:
     changes: list[Change]
     hazards: frozenset[str] = frozenset()
     is_dead: bool = False
+    died_of: Fault | None = None
     total: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     fired: list[str] = field(default_factory=list)
@@ -96,17 +103,26 @@ class Gate:
         yield
         self._fail(kind, nth, is_after=True)
 
+    def revive(self) -> None:
+        """The process was not dead but only believed so; nothing more is planned for it."""
+        self.is_dead = False
+        self.faults.clear()
+        self.changes.clear()
+
     def _live(self) -> None:
         if self.is_dead:
             raise CrashError
 
     def _change(self, kind: str) -> None:
         for change in list(self.changes):
-            if change.nth <= self.total and self._is_in_time(change, kind):
+            if change.nth <= self._count(change.among) and self._is_in_time(change, kind):
                 self.changes.remove(change)
                 told = change.apply()
-                self.trace.append(f"{self.total} log: {change.name} {told}")
+                self.trace.append(f"{self.total} meanwhile: {change.name} {told}")
                 self.fired.append(change.name)
+
+    def _count(self, among: str) -> int:
+        return sum(count for call, count in self.counts.items() if call.startswith(among))
 
     def _is_in_time(self, change: Change, kind: str) -> bool:
         """What is described of the log and looked up in it before the run begins to write must be one picture."""
@@ -120,7 +136,7 @@ class Gate:
                 self.trace.append(f"{self.total} {fault}")
                 self.fired.append(f"{'crash' if fault.is_crash else 'error'} {kind}")
                 if fault.is_crash:
-                    self.is_dead = True
+                    self.is_dead, self.died_of = True, fault
                     raise CrashError
                 error = PORTS[kind.split(".")[0]](f"simulated: {fault}")
                 self.injected.append(error)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from ofs.errors import SinkError
+from ofs.errors import InvariantViolation, SinkError
 from ofs.ports import OutputSink
 from ofs.sinks.folder import FolderSink
+from ofs.sinks.kafka import KafkaSink, SinkTopics
 from ofs.sinks.memory import MemorySink
 from tests.simulation.gate import Gate
+from tests.simulation.model_broker import ModelBroker, ModelCluster
 
 Records = list[tuple[str, bytes]]
-OUTPUTS: Final = ("parity", "snapshots", "dead_letters")
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class Outputs:
 class Place(Protocol):
     """Where outputs are kept from launch to launch."""
 
-    def launch(self) -> OutputSink:
+    def launch(self, gate: Gate) -> OutputSink:
         """The sink of a new process."""
         ...
 
-    def died(self, sink: OutputSink) -> None:
+    def died(self, sink: OutputSink, gate: Gate) -> None:
         """The process with this sink was killed."""
         ...
 
@@ -61,11 +61,11 @@ class MemoryPlace:
     def __init__(self) -> None:
         self._sink = MemorySink()
 
-    def launch(self) -> OutputSink:
+    def launch(self, gate: Gate) -> OutputSink:
         """See Place."""
         return self._sink
 
-    def died(self, sink: OutputSink) -> None:
+    def died(self, sink: OutputSink, gate: Gate) -> None:
         """See Place."""
         sink.abort()
 
@@ -85,11 +85,11 @@ class FolderPlace:
         self._out = parent / "out"
         self._deaths = 0
 
-    def launch(self) -> OutputSink:
+    def launch(self, gate: Gate) -> OutputSink:
         """See Place."""
         return FolderSink(self._out)
 
-    def died(self, sink: OutputSink) -> None:
+    def died(self, sink: OutputSink, gate: Gate) -> None:
         """See Place."""
         self._deaths += 1
         kept = self._parent / f".out.partial-dead{self._deaths}"
@@ -113,114 +113,57 @@ class FolderPlace:
         return (self._out / f"{name}.jsonl").read_bytes().splitlines()
 
 
-@dataclass(slots=True)
-class _Progress:
-    """How many lines of each output are committed, and what they were."""
-
-    counts: list[int] = field(default_factory=lambda: [0, 0, 0])
-    digests: list[str] = field(default_factory=lambda: [hashlib.sha256().hexdigest()] * 3)
-
-
 class TopicPlace:
-    """Topics written in transactions: each chunk with the run's progress; a resumed run skips what is committed."""
+    """Topics of a modelled cluster, written by the real KafkaSink. A process may only be believed dead, and go on."""
 
     def __init__(self) -> None:
-        self.topics: Final[dict[str, list[list[tuple[str, bytes]]]]] = {}
-        self.progress: Final[dict[str, _Progress]] = {}
-        self.finished: Final[dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {}
+        self._broker: Final = ModelBroker()
+        self._zombies: Final[list[tuple[OutputSink, Gate]]] = []
 
-    def launch(self) -> OutputSink:
+    def launch(self, gate: Gate) -> OutputSink:
         """See Place."""
-        return _TopicSink(self)
+        sink = KafkaSink(ModelCluster.bootstrap, create_topics=True)
+        cluster: Any = ModelCluster(self._broker, gate)
+        sink._cluster = cluster
+        return sink
 
-    def died(self, sink: OutputSink) -> None:
-        """See Place: the coordinator aborts the open transaction."""
-        sink.abort()
+    def died(self, sink: OutputSink, gate: Gate) -> None:
+        """See Place. A transaction that was committed when it died is behind it."""
+        fault = gate.died_of
+        if fault is not None and not (fault.call == "broker.commit" and fault.is_after):
+            self._zombies.append((sink, gate))
+
+    def wake(self) -> str:
+        """What was believed dead commits what it had in hand, or learns that it is fenced."""
+        ends = []
+        for sink, gate in self._zombies:
+            gate.revive()
+            try:
+                sink.end_chunk()
+            except (SinkError, InvariantViolation) as error:
+                ends.append(type(error).__name__)
+            else:
+                ends.append("went on")
+        return ", ".join(ends)
 
     def visible(self, replay_id: str) -> Outputs | None:
         """See Place."""
-        rows = self.topics.get(replay_id)
-        if rows is None:
+        names = SinkTopics()
+        parity, snapshots, dead_letters, runs = (
+            [(key, line) for key, line, writer in self._broker.topics.get(name, []) if writer == replay_id]
+            for name in (names.parity, names.snapshots, names.dead_letters, names.runs)
+        )
+        found = {key.decode(): json.loads(line) for key, line in runs}
+        run, certificate = found.get(replay_id), found.get(f"{replay_id}/certificate")
+        if not runs:
             return None
-        run, certificate = self.finished.get(replay_id, (None, None))
-        return Outputs.of(rows, run, certificate)
-
-
-class HistoryChangedError(SinkError):
-    """What was committed by an earlier launch is not what this one computes: the log has changed between them."""
-
-
-class _TopicSink:
-    """OutputSink over a TopicPlace."""
-
-    topics: frozenset[str] = frozenset({"ofs.parity", "ofs.snapshots", "ofs.dead", "ofs.runs"})
-
-    def __init__(self, place: TopicPlace) -> None:
-        self._place = place
-        self._staged: list[Records] | None = None
-        self._seen = [0, 0, 0]
-        self._hashes = [hashlib.sha256() for _ in OUTPUTS]
-        self._replay_id = ""
-
-    def begin(self, replay_id: str) -> bool:
-        self._replay_id = replay_id
-        if replay_id in self._place.finished:
-            return False
-        self._staged = [[], [], []]
-        return True
-
-    def finished_run(self) -> Mapping[str, object]:
-        return self._place.finished[self._replay_id][0]
-
-    def put_parity(self, records: Records) -> None:
-        self._stage(0, records)
-
-    def put_snapshots(self, records: Records) -> None:
-        self._stage(1, records)
-
-    def put_dead_letters(self, records: Records) -> None:
-        self._stage(2, records)
-
-    def end_chunk(self) -> None:
-        staged = self._open()
-        done = self._place.progress.setdefault(self._replay_id, _Progress())
-        rows = self._place.topics.setdefault(self._replay_id, [[], [], []])
-        for output, records in enumerate(staged):
-            rows[output] += records
-            records.clear()
-            if self._seen[output] > done.counts[output]:
-                done.counts[output] = self._seen[output]
-                done.digests[output] = self._hashes[output].hexdigest()
-
-    def commit(self, run: Mapping[str, object], certificate: Mapping[str, object]) -> None:
-        self.end_chunk()
-        done = self._place.progress[self._replay_id]
-        if done.counts != self._seen:
-            raise HistoryChangedError(f"{done.counts} lines are committed, this launch has {self._seen}")
-        self._place.finished[self._replay_id] = (dict(run), dict(certificate))
-        self._staged = None
-
-    def abort(self) -> None:
-        self._staged = None
-
-    def _stage(self, output: int, records: Records) -> None:
-        staged = self._open()
-        done = self._place.progress.get(self._replay_id, _Progress())
-        for key, line in records:
-            self._seen[output] += 1
-            self._hashes[output].update(line + b"\n")
-            if self._seen[output] > done.counts[output]:
-                staged[output].append((key, line))
-            elif (
-                self._seen[output] == done.counts[output]
-                and self._hashes[output].hexdigest() != done.digests[output]
-            ):
-                raise HistoryChangedError(f"the first {self._seen[output]} {OUTPUTS[output]} are others")
-
-    def _open(self) -> list[Records]:
-        if self._staged is None:
-            raise RuntimeError("put without begin")
-        return self._staged
+        return Outputs(
+            [line for _, line in parity],
+            [line for _, line in snapshots],
+            [line for _, line in dead_letters],
+            run,
+            certificate,
+        )
 
 
 class GatedSink:
@@ -228,7 +171,7 @@ class GatedSink:
 
     def __init__(self, place: Place, gate: Gate) -> None:
         self._place = place
-        self._inner = place.launch()
+        self._inner = place.launch(gate)
         self._gate = gate
         self.replay_id = ""
 
@@ -274,4 +217,4 @@ class GatedSink:
 
     def died(self) -> None:
         """The process was killed."""
-        self._place.died(self._inner)
+        self._place.died(self._inner, self._gate)

@@ -23,6 +23,8 @@ from tests.simulation.outputs import Outputs
 from topologies.bounded_replay import BoundedReplay
 
 MAX_SKEW_US: Final = 5_000_000
+# a process that dies here has records in hand that are not committed
+_MID_CHUNK: Final = ("sink.put", "sink.end_chunk", "broker.commit")
 
 
 @dataclass(frozen=True)
@@ -140,17 +142,19 @@ def reference(
     return Outputs.of((sink.parity, sink.snapshots, sink.dead_letters), sink.run, sink.certificate)
 
 
-def draw_faults(chance: random.Random) -> list[Fault]:
+def draw_faults(chance: random.Random, place: str) -> list[Fault]:
     """Up to two errors and, mostly, one crash: at a call of a drawn kind, near the first ones or further on."""
-    faults = [_fault(chance, is_crash=False) for _ in range(chance.choice((0, 0, 1, 2)))]
+    calls = [call for call in CALLS if place == "topics" or not call.startswith("broker.")]
+    faults = [_fault(chance, calls, is_crash=False) for _ in range(chance.choice((0, 0, 1, 2)))]
     if chance.random() < 0.8:
-        faults.append(_fault(chance, is_crash=True))
+        is_mid_chunk = place == "topics" and chance.random() < 0.5
+        faults.append(_fault(chance, list(_MID_CHUNK) if is_mid_chunk else calls, is_crash=True))
     return faults
 
 
-def _fault(chance: random.Random, *, is_crash: bool) -> Fault:
+def _fault(chance: random.Random, calls: list[str], *, is_crash: bool) -> Fault:
     nth = 1 + int(chance.expovariate(1) * chance.choice((0.3, 3, 10)))
-    return Fault(chance.choice(CALLS), nth, is_crash, chance.random() < 0.5)
+    return Fault(chance.choice(calls), nth, is_crash, chance.random() < 0.5)
 
 
 def draw_changes(chance: random.Random, cluster: Cluster, hazards: frozenset[str]) -> list[Change]:

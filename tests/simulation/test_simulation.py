@@ -8,18 +8,20 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
 
 from ofs.errors import SourceError
 from ofs.ports import RecordBatch
+from ofs.sinks.kafka import KafkaSink
 from ofs.sinks.memory import MemorySink
 from ofs.units import OffsetRange, next_offset
 from tests.simulation.model_log import ReaderLog
-from tests.simulation.outputs import TopicPlace
 from tests.simulation.simulation import SimulationFailed, Story, simulate
 
 SEEDS = 200
@@ -130,22 +132,40 @@ def _keeps_what_a_dead_launch_staged() -> AbstractContextManager[object]:
     return mock.patch.multiple(MemorySink, begin=begin, abort=lambda _sink: None)
 
 
-def _forgets_what_is_committed() -> AbstractContextManager[object]:
-    def launch(place: TopicPlace) -> object:
-        place.progress.clear()
-        return honest(place)
+def _reads_its_progress_before_it_fences() -> AbstractContextManager[object]:
+    def begin(sink: KafkaSink, replay_id: str) -> bool:
+        sink._replay_id = replay_id
+        sink._topic_ids()
+        early = sink._read_back()
+        with mock.patch.object(sink, "_read_back", return_value=early):
+            return honest_begin(sink, replay_id)
 
-    honest = TopicPlace.launch
-    return mock.patch.object(TopicPlace, "launch", launch)
+    honest_begin = KafkaSink.begin
+    return mock.patch.object(KafkaSink, "begin", begin)
+
+
+def _forgets_what_is_committed() -> AbstractContextManager[object]:
+    def read_back(sink: KafkaSink) -> Any:
+        run, progress = honest(sink)
+        return run, replace(progress, outputs={})
+
+    honest = KafkaSink._read_back
+    return mock.patch.object(KafkaSink, "_read_back", read_back)
 
 
 @pytest.mark.parametrize(
-    "defect", [_skips_what_retention_removed, _keeps_what_a_dead_launch_staged, _forgets_what_is_committed]
+    "defect",
+    [
+        _skips_what_retention_removed,
+        _keeps_what_a_dead_launch_staged,
+        _reads_its_progress_before_it_fences,
+        _forgets_what_is_committed,
+    ],
 )
 def test_simulation_finds_defects(
     defect: Callable[[], AbstractContextManager[object]], tmp_path: Path
 ) -> None:
-    """A reader that skips, a sink that keeps what died, a resumed run that writes again: a seed fails and is named."""
+    """A reader that skips, a sink that keeps what died, one that fences late, one that writes again: a seed fails."""
     with defect(), pytest.raises(SimulationFailed, match=r"make simulate SEED=\d+"):
         _simulate_all(tmp_path)
 
