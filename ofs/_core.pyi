@@ -171,7 +171,10 @@ class Fold:
         frontier reaches its cut. Returns the index of the first record not applied."""
     def advance(self, to: int, queries: Queries) -> None:
         """No record lies between the frontier and `to`: move it there (what was passed over are holes) and answer
-        every query with cut <= to, also those behind the frontier (later offsets are left out)."""
+        every query with cut <= to, also those behind the frontier (later offsets are left out).
+
+        `apply`, `advance` and `watermarks` raise ValueError where something was not supplied: what came before it is
+        done, and the same call may go on from the frontier once it was."""
     def watermarks(self, decisions: Decisions, lo: int, hi: int) -> list[tuple[int, int | None]]:
         """(decision, largest event time of its pins inside its cut here) of the watermark decisions of `[lo, hi)` that
         name this partition; the frontier must be at or beyond their cuts."""
@@ -184,6 +187,42 @@ class Fold:
     @staticmethod
     def restore(plan: Plan, scopes: list[bytes], entries: list[tuple[bytes, bytes]]) -> Fold:
         """The fold that drained these entries. Raises ValueError where format, plan or scopes differ."""
+    @staticmethod
+    def resident_prefixes() -> list[bytes]:
+        """Prefixes of the entries that `open` takes."""
+    @staticmethod
+    def open(plan: Plan, scopes: list[bytes], entries: list[tuple[bytes, bytes]]) -> Fold:
+        """The fold over a store that holds what it drained; `entries` are those under `resident_prefixes` only.
+
+        Raises ValueError where format, plan or scopes differ, or an entry is missing, damaged or of another prefix."""
+    @property
+    def is_lazy(self) -> bool:
+        """Whether entries are in the store only: after `open`, and once `evict` has dropped something. Then everything
+        must be drained into the store, and `needs` and `supply` come before each `apply` and `advance`."""
+    def needs(
+        self, values: list[bytes | None], offsets: list[int], first: int, limit: int, queries: Queries
+    ) -> tuple[list[bytes], list[bytes]]:
+        """(keys of entries, prefixes to scan) that the store may hold and the fold lacks: for `apply` of the records
+        from index `first` whose offset is below `limit`, and for `apply` and `advance` for the queries not answered
+        yet with a cut <= limit. Each once, in the order of records and queries; both empty unless `is_lazy`.
+
+        The limit bounds what is asked for at once: give the batch's last offset + 1 where more queries lie behind."""
+    def watermark_prefixes(self) -> list[bytes]:
+        """Prefixes to scan and supply before `watermarks` of cuts behind the frontier; empty where all is here."""
+    def supply(
+        self,
+        found: list[tuple[bytes, bytes | None]],
+        scanned: list[tuple[bytes, list[tuple[bytes, bytes]]]],
+    ) -> None:
+        """Take what was asked for: (key, value, None where the store holds none), and (prefix, all entries under it in
+        byte order). It stays until the next `evict` that drops something.
+
+        Raises ValueError where it is damaged or not of this fold: then the store is."""
+    def resident_bytes(self) -> int:
+        """What keys, first copies, watermark steps and string values take, about; with their allocations."""
+    def evict(self, limit_bytes: int) -> None:
+        """Where more than the limit is resident: drop what was drained, least recently used first, until an eighth
+        below the limit is left or all else is not drained. What was supplied may go too."""
 
 @final
 class Verdict:

@@ -143,19 +143,15 @@ impl RangeDigest {
             out.extend_from_slice(&block.count.to_be_bytes());
             out.extend_from_slice(&block.digest);
         }
-        out.extend_from_slice(&self.tail_state());
+        out.extend_from_slice(&self.open.to_be_bytes());
+        out.extend_from_slice(&self.open_count().to_be_bytes());
+        out.extend_from_slice(self.records.as_flattened());
         out
     }
 
-    /// The part of the state that changes with every record: for stores that keep finished blocks apart.
-    pub fn tail_state(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(12 + self.records.len() * 32);
-        out.extend_from_slice(&self.open.to_be_bytes());
-        out.extend_from_slice(&self.open_count().to_be_bytes());
-        for record in &self.records {
-            out.extend_from_slice(record);
-        }
-        out
+    /// The index of the block that can still grow, and the digests of its records.
+    pub fn open_records(&self) -> (u64, &[Hash]) {
+        (self.open, &self.records)
     }
 
     /// The digest that gave this state.
@@ -169,21 +165,28 @@ impl RangeDigest {
             let count = u32::from_be_bytes(take(&mut rest)?);
             finished.push(Block { index, count, digest: take(&mut rest)? });
         }
-        RangeDigest::from_parts(last_offset, finished, rest)
-    }
-
-    /// As `restore`, from the finished blocks and the `tail_state`. `last_offset`: -1 for none.
-    pub fn from_parts(last_offset: i64, finished: Vec<Block>, tail: &[u8]) -> Result<RangeDigest, DigestError> {
-        let mut rest = tail;
         let open = u64::from_be_bytes(take(&mut rest)?);
         let count = u32::from_be_bytes(take(&mut rest)?);
         let mut records = Vec::new();
         for _ in 0..count {
             records.push(take(&mut rest)?);
         }
+        if !rest.is_empty() {
+            return Err(DigestError::State);
+        }
+        RangeDigest::from_parts(last_offset, finished, open, records)
+    }
+
+    /// As `restore`, from the finished blocks and `open_records`. `last_offset`: -1 for none.
+    pub fn from_parts(
+        last_offset: i64,
+        finished: Vec<Block>,
+        open: u64,
+        records: Vec<Hash>,
+    ) -> Result<RangeDigest, DigestError> {
         let ascending = finished.windows(2).all(|pair| pair[0].index < pair[1].index);
         let before_open = finished.last().is_none_or(|last| last.index < open);
-        let whole = rest.is_empty() && i64::from(count) <= BLOCK_OFFSETS && last_offset >= -1;
+        let whole = records.len() as u64 <= BLOCK_OFFSETS as u64 && last_offset >= -1;
         let holds_last =
             records.is_empty() || last_offset >= 0 && u64::try_from(last_offset / BLOCK_OFFSETS) == Ok(open);
         if !(ascending && before_open && whole && holds_last) {

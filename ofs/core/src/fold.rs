@@ -3,7 +3,9 @@
 pub mod counts;
 pub mod firsts;
 pub mod keys;
+pub mod lazy;
 pub mod stairs;
+pub mod stored;
 
 use std::sync::Arc;
 
@@ -17,13 +19,13 @@ use crate::json::Field;
 use crate::keylog::texts::Texts;
 use crate::keylog::{Contribution, Sight};
 use crate::pins::PinsTable;
-use crate::plan::Plan;
+use crate::plan::{GroupPlan, Plan};
 use crate::queries::{Asked, Queries, Row};
 use crate::record::AsOfBasis;
 use crate::value::{KeyText, Value, ValueType, key_text, typed};
 use counts::{Counts, GroupCounts, Odd, Span};
 use firsts::{First, Firsts, half};
-use keys::Keys;
+use keys::{Keys, Known};
 use stairs::Stairs;
 
 /// One record. Units: `log_ts_us` microseconds.
@@ -63,6 +65,8 @@ pub struct Fold {
     pub(crate) drained: Drained,
     cells: Vec<Cell>,
     scratch: Scratch,
+    /// Records applied and rows answered, by which uses are told apart.
+    activity: u64,
 }
 
 /// The pins that are folded.
@@ -79,6 +83,8 @@ pub struct Drained {
     /// The frontier at the last drain; None before the first.
     pub frontier: Option<i64>,
     pub blocks: usize,
+    /// The unfinished block, and how many of its records.
+    pub open: (u64, usize),
 }
 
 /// A typed value of the event at hand, typed at most once.
@@ -94,6 +100,13 @@ struct Scratch {
     bytes: Vec<u8>,
     values: Vec<Option<i64>>,
     spots: Vec<usize>,
+}
+
+/// What makes copies of one event: `id` is half the SHA-256 of pins, type and id. `scope`: None for pins not folded.
+#[derive(Debug, Clone, Copy)]
+struct Identity {
+    id: firsts::Half,
+    scope: Option<usize>,
 }
 
 /// A first copy in a scope, on its way to the groups.
@@ -130,6 +143,7 @@ impl Fold {
             drained: Drained::default(),
             cells: vec![Cell::Unread; plan.typed.len()],
             scratch: Scratch::default(),
+            activity: 0,
             plan,
         })
     }
@@ -139,7 +153,8 @@ impl Fold {
     }
 
     /// Applies records whose offset is below `limit` and answers queries as the frontier passes their cuts. Returns
-    /// how many were applied. Raises, as text, where an offset is out of order or a query is not of this fold.
+    /// how many were applied. Raises, as text, where an offset is out of order, a query is not of this fold, or
+    /// something is missing that `needs` would have named; the record at hand is then not applied.
     pub fn apply<'a, H>(
         &mut self,
         records: impl Iterator<Item = (Record<'a>, H)>,
@@ -162,14 +177,21 @@ impl Fold {
             self.pass(record.offset);
             self.answer(queries, record.offset)?;
             let Record { offset, log_ts_us, ts_type, key, value } = record;
+            let admitted = admit(value, &self.plan.paths, &mut event);
+            let identity = match admitted {
+                Ok(()) => Some(self.known(offset, &event)?),
+                Err(_) => None,
+            };
             self.digest
                 .update_one(offset, log_ts_us, ts_type, key, value, headers)
                 .map_err(|error| error.to_string())?;
             self.frontier = next;
             self.counts.records += 1;
-            match admit(value, &self.plan.paths, &mut event) {
-                Ok(()) => self.fold(&record, &event),
-                Err(reject) => self.counts.reject(offset, reject),
+            self.activity += 1;
+            match (admitted, identity) {
+                (Err(reject), _) => self.counts.reject(offset, reject),
+                (Ok(()), Some(identity)) => self.fold(&record, &event, identity),
+                (Ok(()), None) => {}
             }
             applied += 1;
         }
@@ -185,13 +207,14 @@ impl Fold {
     }
 
     /// (decision, watermark) of the bound, not excluded watermark decisions that name this partition. Raises, as text,
-    /// where a cut lies beyond the frontier.
+    /// where a cut lies beyond the frontier, or steps are missing that `watermark_prefixes` names.
     pub fn watermarks(
-        &self,
+        &mut self,
         decisions: &Decisions,
         range: std::ops::Range<usize>,
     ) -> Result<Vec<(usize, Option<i64>)>, String> {
         let mut found = Vec::new();
+        let used = self.used();
         for view in range.filter_map(|index| decisions.view(index)) {
             let is_asked = view.shape.as_of_basis == AsOfBasis::Watermark
                 && view.shape.group_indexes.is_some()
@@ -202,9 +225,13 @@ impl Fold {
                 if cut > self.frontier {
                     return Err(format!("decision {}: cut {cut} lies beyond the frontier", view.index));
                 }
-                let scope = self.scope_places.get(view.pins).and_then(|place| self.scopes.get(*place));
+                let scope = self.scope_places.get(view.pins).and_then(|place| self.scopes.get_mut(*place));
                 let scope = scope.ok_or_else(|| format!("decision {}: its pins are not folded", view.index))?;
-                found.push((view.index, scope.stairs.below_us(cut)));
+                scope.stairs.touch(used);
+                let watermark_us = scope.stairs.below_us(cut).map_err(|_| {
+                    format!("decision {}: watermark steps are in the store, and were not supplied", view.index)
+                })?;
+                found.push((view.index, watermark_us));
             }
         }
         Ok(found)
@@ -230,6 +257,20 @@ impl Fold {
         self.scope_places.get(pins).copied()
     }
 
+    /// The place of a row's pins. Raises, as text, where they are not folded.
+    fn scope_of(&self, asked: &Asked, row: &Row) -> Result<usize, String> {
+        let pins = asked.pins(row);
+        match self.scopes.get(row.scope) {
+            Some(scope) if *scope.pins == *pins => Ok(row.scope),
+            _ => self.scope_place(pins).ok_or_else(|| "a query's pins are not folded".to_owned()),
+        }
+    }
+
+    /// The use at hand.
+    fn used(&self) -> u32 {
+        used(self.activity)
+    }
+
     fn pass(&mut self, to: i64) {
         if to > self.frontier {
             self.counts.hole(self.frontier, to);
@@ -237,18 +278,23 @@ impl Fold {
         }
     }
 
-    fn fold(&mut self, record: &Record<'_>, event: &Event<'_>) {
+    /// The identity of an event, if it can be told whether it is a first copy.
+    fn known(&mut self, offset: i64, event: &Event<'_>) -> Result<Identity, String> {
+        let identity = self.identity(event);
+        if self.firsts.is_known(&identity.id) {
+            return Ok(identity);
+        }
+        Err(format!("offset {offset}: whether it is a first copy is in the store, and was not supplied"))
+    }
+
+    fn fold(&mut self, record: &Record<'_>, event: &Event<'_>, Identity { id, scope }: Identity) {
         self.counts.admitted += 1;
         let skew_us = event.ts_us.saturating_sub(record.log_ts_us);
         self.counts.skew(record.offset, skew_us, self.origin.max_skew_us);
-        let scope = self.pins.find(&event.pins).map(|scope| scope as usize);
-        let first = First {
-            id: self.identity(event, scope),
-            offset: record.offset,
-            value: half(sha256(record.value.unwrap_or_default())),
-        };
+        let first = First { id, offset: record.offset, value: half(sha256(record.value.unwrap_or_default())) };
+        let used = self.used();
         self.counts.other_pins += u64::from(scope.is_none());
-        if let Some(known) = self.firsts.meet(first) {
+        if let Some(known) = self.firsts.meet(first, used) {
             return self.counts.duplicate(record.offset, known.value != first.value);
         }
         let Some((place, scope)) = scope.and_then(|place| Some((place, self.scopes.get_mut(place)?))) else {
@@ -265,8 +311,8 @@ impl Fold {
         }
     }
 
-    /// Half the SHA-256 of pins, type and id: what makes copies of one event.
-    fn identity(&mut self, event: &Event<'_>, scope: Option<usize>) -> firsts::Half {
+    fn identity(&mut self, event: &Event<'_>) -> Identity {
+        let scope = self.pins.find(&event.pins).map(|scope| scope as usize);
         let bytes = &mut self.scratch.bytes;
         bytes.clear();
         let pins = match scope.and_then(|place| self.scopes.get(place)) {
@@ -282,7 +328,7 @@ impl Fold {
         bytes.extend_from_slice(&(event.event_type.len() as u64).to_be_bytes());
         bytes.extend_from_slice(event.event_type.as_bytes());
         bytes.extend_from_slice(event.event_id.as_bytes());
-        half(sha256(bytes))
+        Identity { id: half(sha256(bytes)), scope }
     }
 
     fn contribute(&mut self, plan: &Plan, group_place: usize, arrival: &Arrival<'_, '_>) {
@@ -321,8 +367,9 @@ impl Fold {
         }
         let (offset, log_ts_us) = (arrival.offset, arrival.log_ts_us);
         let contribution = Contribution { time_us, offset, log_ts_us, values };
+        let used = used(self.activity);
         if let Some(keys) = self.keys.get_mut(group_place) {
-            keys.insert(group, arrival.scope, &key, &contribution);
+            keys.insert(group, arrival.scope, &key, &contribution, used);
         }
     }
 
@@ -332,18 +379,19 @@ impl Fold {
             if asked.stream != self.origin.stream || asked.partition != self.origin.partition {
                 return Err(format!("queries of {} {} put to another partition", asked.stream, asked.partition));
             }
-            self.answer_row(asked, &row, &mut queries.answers.bytes)?;
+            let before = queries.answers.bytes.len();
+            if let Err(error) = self.answer_row(asked, &row, &mut queries.answers.bytes) {
+                queries.answers.bytes.truncate(before);
+                return Err(error);
+            }
             queries.answers.close_row();
+            self.activity += 1;
         }
         Ok(())
     }
 
     fn answer_row(&mut self, asked: &Asked, row: &Row, out: &mut Vec<u8>) -> Result<(), String> {
-        let pins = asked.pins(row);
-        let scope = match self.scopes.get(row.scope) {
-            Some(scope) if *scope.pins == *pins => row.scope,
-            _ => self.scope_place(pins).ok_or("a query's pins are not folded")?,
-        };
+        let (scope, used) = (self.scope_of(asked, row)?, self.used());
         let ask = Ask {
             as_of_us: row.as_of_us,
             sight: Sight { cut: row.cut, logged_before_us: row.ingest.then_some(row.as_of_us) },
@@ -358,9 +406,10 @@ impl Fold {
                 if group.key_type != key_type {
                     continue;
                 }
-                match keys.find(scope, id) {
-                    Some(log) => ir::answer(group, log, &self.texts, ask, &mut self.scratch.spots, out),
-                    None => out.push(ir::NOTHING),
+                match keys.look(scope, id, used) {
+                    Known::Log(log) => ir::answer(group, log, &self.texts, ask, &mut self.scratch.spots, out),
+                    Known::Nothing => out.push(ir::NOTHING),
+                    Known::Missing => return Err(not_supplied(group, id)),
                 }
             }
         }
@@ -372,6 +421,15 @@ impl Scope {
     fn new(pins: &[u8]) -> Self {
         Scope { pins: pins.into(), digest: sha256(pins), stairs: Stairs::default() }
     }
+}
+
+/// What is used together is kept and dropped together: sixteen records or rows are one use.
+fn used(activity: u64) -> u32 {
+    u32::try_from(activity >> 4).unwrap_or(u32::MAX)
+}
+
+fn not_supplied(group: &GroupPlan, id: &str) -> String {
+    format!("the contributions of {} {id} to {} are in the store, and were not supplied", group.key_type, group.name)
 }
 
 fn field<'f, 'a>(fields: &'f [Field<'a>], slot: usize) -> &'f Field<'a> {

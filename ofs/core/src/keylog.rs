@@ -36,7 +36,12 @@ pub struct KeyLog {
     /// Where the last search of each edge ended; only ever a hint.
     hints: Vec<usize>,
     undrained: usize,
+    /// Contributions at offsets below this one are not here, if there are any.
+    missing_below: i64,
 }
+
+/// What an allocation takes beside its bytes, about.
+pub const ALLOCATION: usize = 16;
 
 impl KeyLog {
     pub fn new(columns: usize, edges: usize) -> Self {
@@ -49,6 +54,7 @@ impl KeyLog {
             log_ts_max_us: i64::MIN,
             hints: vec![0; edges],
             undrained: 0,
+            missing_below: i64::MIN,
         }
     }
 
@@ -89,6 +95,56 @@ impl KeyLog {
                 *hint
             }
             None => self.times.partition_point(|time| *time < time_us),
+        }
+    }
+
+    /// Whether all contributions of the key are here.
+    pub fn is_whole(&self) -> bool {
+        self.missing_below == i64::MIN
+    }
+
+    /// Contributions at smaller offsets may be elsewhere; all others are here.
+    pub fn set_missing_below(&mut self, offset: i64) {
+        self.missing_below = offset;
+    }
+
+    /// Takes the contributions that were not here out of those handed out by drains.
+    pub fn complete(&mut self, stored: KeyLog, keeps: &[Keep]) {
+        if self.is_whole() {
+            return;
+        }
+        let (hints, undrained) = (self.hints.len(), self.undrained);
+        let older = if stored.offset_max < self.missing_below {
+            stored
+        } else {
+            stored.visible(i64::MIN, i64::MAX, Sight { cut: self.missing_below, logged_before_us: None }, keeps)
+        };
+        let newer = std::mem::replace(self, older);
+        let mut values = Vec::with_capacity(newer.columns.len());
+        for at in 0..newer.len() {
+            newer.read(at, &mut values);
+            self.insert(&newer.contribution(at, &values), keeps);
+        }
+        self.hints = vec![0; hints];
+        self.undrained = undrained;
+    }
+
+    /// Contributions that fit without more memory.
+    pub fn capacity(&self) -> usize {
+        self.times.capacity()
+    }
+
+    /// What the log takes beside itself.
+    pub fn bytes(&self) -> usize {
+        let rows = [&self.times, &self.offsets, &self.log_ts].map(Vec::capacity).iter().sum::<usize>();
+        let columns = self.columns.iter().map(Column::bytes).sum::<usize>() + size_of_val(&self.columns[..]);
+        (rows + self.hints.capacity()) * size_of::<i64>() + columns + 5 * ALLOCATION
+    }
+
+    /// Changes the present values of a column; None leaves one as it is.
+    pub fn replace(&mut self, column: usize, change: impl FnMut(i64) -> Option<i64>) {
+        if let Some(column) = self.columns.get_mut(column) {
+            column.replace(change);
         }
     }
 
@@ -237,6 +293,27 @@ mod tests {
         assert_eq!(log.visible(4, 7, all, &keep).offsets(), [0, 3]);
         assert_eq!(log.visible(0, 9, Sight { cut: 2, logged_before_us: None }, &keep).offsets(), [1, 0]);
         assert_eq!(log.visible(0, 9, Sight { cut: 9, logged_before_us: Some(20) }, &keep).offsets(), [1, 0]);
+    }
+
+    #[test]
+    fn a_log_is_completed_by_what_it_lacks() {
+        let keep = [Keep { sums: true, squares: false }];
+        let whole = log_of(&[(5, 0), (3, 1), (7, 2), (6, 3), (4, 4)]);
+        let mut log = KeyLog::new(1, 2);
+        log.set_missing_below(3);
+        for (time_us, offset) in [(6, 3), (4, 4)] {
+            log.insert(&Contribution { time_us, offset, log_ts_us: 10 * offset, values: &[Some(offset)] }, &keep);
+        }
+        assert!(!log.is_whole());
+        log.complete(log_of(&[(5, 0), (3, 1), (7, 2), (6, 3)]), &keep);
+        assert!(log.is_whole());
+        assert_eq!((log.times(), log.offsets()), (whole.times(), whole.offsets()));
+        assert_eq!(log.column(0).sum(0, 4), whole.column(0).sum(0, 4));
+        let mut fresh = Vec::new();
+        log.drain(3, |row| fresh.push(row.offset));
+        assert_eq!(fresh, [4, 3]);
+        log.complete(log_of(&[(5, 0)]), &keep);
+        assert_eq!(log.len(), 5);
     }
 
     #[test]

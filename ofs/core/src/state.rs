@@ -2,17 +2,26 @@
 //!
 //! Format `ofs-state/v1`. Keys begin with a tag:
 //! - `I`: identity, written once: format, source, start, skew, group digests, scopes
-//! - `M`: frontier, counts, digest of the unfinished block, and how much of everything else there is
+//! - `M`: frontier, counts, largest event times, and how much of everything else there is
 //! - `L`, `L` + group digest: the lists beside the counts
 //! - `C` + pins digest + group digest + key (u32 length, bytes) + first offset: contributions
 //! - `D` + event identity: offset and value digest of the first copy
 //! - `W` + pins digest + first offset: steps of the largest event time
 //! - `B` + index: a finished block of the content digest
+//! - `R` + position of the first record in its block: block, and record digests of the unfinished one; entries of blocks
+//!   before it are left behind and mean nothing
 //!
-//! Integers in keys are big-endian, so that the entries of one thing stand in order.
+//! Integers in keys are big-endian, so that the entries of one thing stand in order. A fold that is opened over a store
+//! is made of `I`, `M`, `L`, `B` and `R`; the others are asked for when they are needed.
 
 mod drain;
 mod restore;
+mod supply;
+
+use crate::digest::Hash;
+use crate::fold::firsts::Half;
+use crate::plan::GroupPlan;
+use drain::group_digest;
 
 /// Entries in one buffer: a key and a value each.
 #[derive(Debug, Default)]
@@ -57,3 +66,24 @@ const CONTRIBUTIONS: u8 = b'C';
 const FIRST: u8 = b'D';
 const STEPS: u8 = b'W';
 const BLOCK: u8 = b'B';
+const RECORDS: u8 = b'R';
+
+/// Prefixes of the entries that a fold over a store is opened with.
+pub const RESIDENT: [u8; 5] = [IDENTITY, META, LISTS, BLOCK, RECORDS];
+
+/// Of all contributions of a key of a group.
+pub fn contributions_prefix(pins: &Hash, group: &GroupPlan, key: &str) -> Vec<u8> {
+    // a key is part of a record and so below 16 MiB
+    let length = (key.len() as u32).to_be_bytes();
+    [&[CONTRIBUTIONS], &pins[..], &group_digest(group), &length, key.as_bytes()].concat()
+}
+
+/// Of all steps of a scope.
+pub fn steps_prefix(pins: &Hash) -> Vec<u8> {
+    [&[STEPS], &pins[..]].concat()
+}
+
+/// Of the first copy of an event.
+pub fn first_key(id: &Half) -> Vec<u8> {
+    [&[FIRST], &id[..]].concat()
+}

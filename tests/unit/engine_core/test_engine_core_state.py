@@ -103,18 +103,19 @@ def test_definitions_may_stand_in_another_order() -> None:
 
 
 def test_drain_hands_out_only_what_is_new() -> None:
-    """After a drain, a batch of one event gives its id, its key's segment, its steps and the meta entry; none, one."""
+    """After a drain, a batch of one event gives its id, its key's segment, its steps, its record's digest and the
+    meta entry; none, one."""
     fold, none = new_fold(plan_of(GROUPS[0])), bound([], []).queries("s", 0, 0, 0, 0, 1)
     apply(fold, [event(0, 5, name="x"), event(1, 6, name="x")], none)
     first = fold.drain_state()
-    assert sorted(key[:1] for key, _ in first) == [b"C", b"D", b"D", b"I", b"M", b"W"]
+    assert sorted(key[:1] for key, _ in first) == [b"C", b"D", b"D", b"I", b"M", b"R", b"W"]
     apply(fold, [event(2, 7, name="x")], none)
-    assert sorted(key[:1] for key, _ in fold.drain_state()) == [b"C", b"D", b"M", b"W"]
+    assert sorted(key[:1] for key, _ in fold.drain_state()) == [b"C", b"D", b"M", b"R", b"W"]
     apply(fold, [event(3, 6, event_id="e0")], none)
-    assert sorted(key[:1] for key, _ in fold.drain_state()) == [b"L", b"M"]
+    assert sorted(key[:1] for key, _ in fold.drain_state()) == [b"L", b"M", b"R"]
     fold.advance(5_000, none)
     apply(fold, [event(5_000, 1, card=None)], none)
-    assert sorted(key[:1] for key, _ in fold.drain_state()) == [b"B", b"D", b"L", b"L", b"M"]
+    assert sorted(key[:1] for key, _ in fold.drain_state()) == [b"B", b"D", b"L", b"L", b"M", b"R"]
     assert [key for key, _ in fold.drain_state()] == [b"M"]
 
 

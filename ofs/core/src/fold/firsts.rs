@@ -1,7 +1,10 @@
 //! Which event ids were seen, and at which offset first: what makes later copies duplicates.
 
-use hashbrown::HashTable;
+use std::collections::VecDeque;
 
+use hashbrown::{HashMap, HashTable};
+
+use super::stored::Stored;
 use crate::digest::Hash;
 
 /// Half of a SHA-256.
@@ -15,41 +18,145 @@ pub struct First {
     pub value: Half,
 }
 
-/// First copies in the order they were seen, found by id.
+/// First copies in the order they were seen, found by id. The oldest may have been dropped; what the store was asked
+/// about those stands beside them.
 #[derive(Debug, Default)]
 pub struct Firsts {
     items: Vec<First>,
+    /// First copies before the first of `items`.
+    dropped: usize,
+    /// Counted from the first copy ever seen here, dropped ones too.
     places: HashTable<usize>,
-    drained: usize,
+    undrained: usize,
+    /// First copies that were never resident: there before the fold was opened.
+    before: usize,
+    /// From which place on first copies are of a use, ascending.
+    uses: VecDeque<(u32, usize)>,
+    stored: Stored,
+    /// What the store says; None: it does not hold the id.
+    supplied: HashMap<Half, Option<First>>,
 }
 
 impl Firsts {
-    /// The first copy of the same event where there was one; else this one is it.
-    pub fn meet(&mut self, first: First) -> Option<&First> {
-        let Firsts { items, places, .. } = self;
-        let place = places.find(slot(&first.id), |place| items[*place].id == first.id).copied();
+    /// Firsts of which `count` are in the store only.
+    pub fn opened(count: usize) -> Firsts {
+        let stored = if count == 0 { Stored::Nothing } else { Stored::Unknown };
+        Firsts { before: count, stored, ..Firsts::default() }
+    }
+
+    /// The first copy of the same event where there was one; else this one is it. `used`: the use at hand.
+    /// Bounds: `is_known` holds for the id.
+    pub fn meet(&mut self, first: First, used: u32) -> Option<&First> {
+        let Firsts { items, places, dropped, .. } = self;
+        let place = places.find(slot(&first.id), |place| items[*place - *dropped].id == first.id).copied();
         if let Some(place) = place {
-            return items.get(place);
+            return items.get(place - *dropped);
         }
-        let place = items.len();
+        if !self.supplied.is_empty() {
+            match self.supplied.get(&first.id) {
+                Some(Some(_)) => return self.supplied.get(&first.id).and_then(Option::as_ref),
+                Some(None) => self.supplied.remove(&first.id),
+                None => None,
+            };
+        }
+        let place = *dropped + items.len();
         items.push(first);
-        places.insert_unique(slot(&first.id), place, |place| slot(&items[*place].id));
+        places.insert_unique(slot(&first.id), place, |place| slot(&items[*place - *dropped].id));
+        self.undrained += 1;
+        if self.uses.back().is_none_or(|(last, _)| *last != used) {
+            self.uses.push_back((used, place));
+        }
         None
     }
 
+    /// Whether all is here that `meet` needs to tell.
+    pub fn is_known(&self, id: &Half) -> bool {
+        let Firsts { items, places, dropped, .. } = self;
+        self.stored.is_nothing()
+            || places.find(slot(id), |place| items[*place - *dropped].id == *id).is_some()
+            || self.supplied.contains_key(id)
+            || !self.stored.may_hold(|| *id)
+    }
+
+    /// What the store holds under an id.
+    pub fn supply(&mut self, id: Half, first: Option<First>) {
+        if !self.is_known(&id) {
+            self.supplied.insert(id, first);
+        }
+    }
+
+    /// All first copies ever seen, those in the store only included.
     pub fn len(&self) -> usize {
-        self.items.len()
+        self.before + self.dropped + self.items.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.len() == 0
+    }
+
+    /// Whether all are resident.
+    pub fn is_whole(&self) -> bool {
+        self.stored.is_nothing()
     }
 
     /// Those met since the last drain.
     pub fn drain(&mut self) -> &[First] {
-        let from = self.drained.min(self.items.len());
-        self.drained = self.items.len();
+        let from = self.items.len() - std::mem::take(&mut self.undrained).min(self.items.len());
         &self.items[from..]
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.items.len() * size_of::<First>()
+            + self.places.allocation_size()
+            + self.uses.len() * size_of::<(u32, usize)>()
+            + self.supplied.allocation_size()
+            + self.stored.bytes()
+    }
+
+    /// (use, bytes) of what could be dropped.
+    pub fn droppable(&self) -> impl Iterator<Item = (u32, usize)> {
+        let drained = self.dropped + self.items.len() - self.undrained;
+        let ends = self.uses.iter().skip(1).map(|(_, place)| *place).chain([usize::MAX]);
+        self.uses.iter().zip(ends).map(move |((used, place), end)| {
+            let count = end.min(drained).saturating_sub(*place);
+            (*used, count * (size_of::<First>() + 16)) // the item, its places and its bits of the filter's
+        })
+    }
+
+    /// Forgets what was supplied.
+    pub fn drop_supplied(&mut self) {
+        self.supplied = HashMap::new();
+    }
+
+    /// Drops the drained ones of uses up to `upto`.
+    pub fn drop_used(&mut self, upto: u32) {
+        let drained = self.dropped + self.items.len() - self.undrained;
+        let mut until = self.dropped;
+        while let Some((used, place)) = self.uses.pop_front() {
+            if used > upto || place >= drained {
+                self.uses.push_front((used, place));
+                break;
+            }
+            until = self.uses.front().map_or(usize::MAX, |(_, next)| *next).min(drained);
+            if until == drained && drained < self.dropped + self.items.len() {
+                self.uses.push_front((used, drained)); // the rest of a use that is drained in part
+                break;
+            }
+        }
+        let Firsts { items, places, dropped, stored, .. } = self;
+        let count = until - *dropped;
+        for first in &items[..count] {
+            stored.add(|| first.id);
+            if let Ok(found) = places.find_entry(slot(&first.id), |place| items[*place - *dropped].id == first.id) {
+                found.remove();
+            }
+        }
+        items.drain(..count);
+        *dropped += count;
+        if items.capacity() > 2 * items.len() {
+            items.shrink_to(items.len() * 3 / 2);
+            places.shrink_to(items.len() * 3 / 2, |place| slot(&items[*place - *dropped].id));
+        }
     }
 }
 
@@ -79,13 +186,46 @@ mod tests {
     fn the_first_copy_stays() {
         let mut firsts = Firsts::default();
         for number in 0..500 {
-            assert_eq!(firsts.meet(first(number)), None);
+            assert_eq!(firsts.meet(first(number), 0), None);
         }
         let again = First { offset: 900, value: [1; 16], ..first(77) };
-        assert_eq!(firsts.meet(again), Some(&first(77)));
+        assert_eq!(firsts.meet(again, 1), Some(&first(77)));
         assert_eq!(firsts.drain().len(), 500);
-        assert_eq!(firsts.meet(first(500)), None);
+        assert_eq!(firsts.meet(first(500), 1), None);
         assert_eq!(firsts.drain(), [first(500)]);
         assert!(firsts.drain().is_empty());
+    }
+
+    #[test]
+    fn what_was_dropped_is_asked_for_and_nothing_else() {
+        let mut firsts = Firsts::default();
+        for number in 0..400 {
+            firsts.meet(first(number), number as u32 / 100);
+            if number == 249 {
+                firsts.drain();
+            }
+        }
+        assert_eq!(firsts.droppable().map(|(used, _)| used).collect::<Vec<u32>>(), [0, 1, 2, 3]);
+        firsts.drop_used(0);
+        let missing = |firsts: &Firsts| (0..400).filter(|number| !firsts.is_known(&first(*number).id)).count();
+        assert_eq!((missing(&firsts), firsts.len()), (100, 400));
+        firsts.drop_used(3); // the last 150 are not drained
+        assert_eq!((missing(&firsts), firsts.len()), (250, 400));
+        assert_eq!(firsts.drain().len(), 150);
+        firsts.supply(first(7).id, Some(first(7)));
+        firsts.supply(first(8).id, None);
+        assert_eq!(firsts.meet(First { offset: 900, ..first(7) }, 9), Some(&first(7)));
+        assert_eq!(firsts.meet(first(8), 9), None);
+        assert_eq!(firsts.meet(first(300), 9), Some(&first(300)));
+        firsts.drop_supplied();
+        firsts.drop_used(3);
+        assert_eq!(firsts.drain(), [first(8)]);
+        assert_eq!((missing(&firsts), firsts.is_whole()), (399, false));
+    }
+
+    #[test]
+    fn an_opened_one_knows_nothing_unless_it_was_empty() {
+        assert!(!Firsts::opened(3).is_known(&first(1).id));
+        assert!(Firsts::opened(0).is_known(&first(1).id));
     }
 }

@@ -1,10 +1,15 @@
-//! The logs of a group's keys, found by scope and key.
+//! The logs of a group's keys, found by scope and key. Those of no recent use may have been dropped: then a log begins
+//! again with what comes, and is whole once the store's part was supplied.
 
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::keylog::{Contribution, KeyLog};
+use super::firsts::{Half, half};
+use super::stored::Stored;
+use crate::digest::sha256;
+use crate::keylog::texts::Texts;
+use crate::keylog::{ALLOCATION, Contribution, KeyLog};
 use crate::plan::GroupPlan;
 
 #[derive(Debug)]
@@ -12,9 +17,22 @@ pub struct Entry {
     pub scope: usize,
     pub key: Box<str>,
     pub log: KeyLog,
+    used: u32,
+    /// What it takes beside its place, as it was counted.
+    bytes: usize,
 }
 
-/// Logs in the order in which their keys appeared.
+/// What is known of a key.
+#[derive(Debug)]
+pub enum Known<'a> {
+    Log(&'a mut KeyLog),
+    /// It never had a contribution.
+    Nothing,
+    /// The store may hold contributions that are not here.
+    Missing,
+}
+
+/// Logs in the order in which their keys appeared, but for what was dropped.
 #[derive(Debug, Default)]
 pub struct Keys {
     entries: Vec<Entry>,
@@ -22,21 +40,67 @@ pub struct Keys {
     hasher: DefaultHashBuilder,
     /// Entries with contributions since the last drain, each once.
     changed: Vec<usize>,
+    /// What the entries take beside their places.
+    heap: usize,
+    stored: Stored,
 }
 
 impl Keys {
-    pub fn find(&mut self, scope: usize, key: &str) -> Option<&mut KeyLog> {
-        let place = self.place(scope, key)?;
-        self.entries.get_mut(place).map(|entry| &mut entry.log)
+    /// Keys of which the store may hold any.
+    pub fn opened() -> Keys {
+        Keys { stored: Stored::Unknown, ..Keys::default() }
     }
 
-    pub fn insert(&mut self, group: &GroupPlan, scope: usize, key: &str, contribution: &Contribution<'_>) {
-        let place = self.place(scope, key).unwrap_or_else(|| self.open(group, scope, key));
-        let log = &mut self.entries[place].log;
+    /// `used`: the use at hand.
+    pub fn look(&mut self, scope: usize, key: &str, used: u32) -> Known<'_> {
+        let Some(place) = self.place(scope, key) else {
+            return if self.may_be_stored(scope, key) { Known::Missing } else { Known::Nothing };
+        };
+        let entry = &mut self.entries[place];
+        entry.used = used;
+        if entry.log.is_whole() { Known::Log(&mut entry.log) } else { Known::Missing }
+    }
+
+    /// Whether the store may hold contributions of a key that are not here.
+    pub fn is_missing(&self, scope: usize, key: &str) -> bool {
+        match self.place(scope, key) {
+            Some(place) => !self.entries[place].log.is_whole(),
+            None => self.may_be_stored(scope, key),
+        }
+    }
+
+    pub fn insert(&mut self, group: &GroupPlan, scope: usize, key: &str, contribution: &Contribution<'_>, used: u32) {
+        let place = self.place(scope, key).unwrap_or_else(|| {
+            let mut log = KeyLog::new(group.columns.len(), group.edges.len());
+            if self.may_be_stored(scope, key) {
+                log.set_missing_below(contribution.offset);
+            }
+            self.open(scope, key, log)
+        });
+        let entry = &mut self.entries[place];
+        entry.used = used;
+        let log = &mut entry.log;
         if log.is_drained() {
             self.changed.push(place);
         }
+        let capacity = log.capacity();
         log.insert(contribution, &group.keeps);
+        if log.capacity() != capacity {
+            entry.recount(&mut self.heap);
+        }
+    }
+
+    /// Takes the store's contributions of a key; what of them is resident counts once.
+    pub fn supply(&mut self, group: &GroupPlan, scope: usize, key: &str, stored: KeyLog, used: u32) {
+        let place = self.place(scope, key).unwrap_or_else(|| {
+            let mut log = KeyLog::new(group.columns.len(), group.edges.len());
+            log.set_missing_below(i64::MAX);
+            self.open(scope, key, log)
+        });
+        let entry = &mut self.entries[place];
+        entry.log.complete(stored, &group.keeps);
+        entry.used = used;
+        entry.recount(&mut self.heap);
     }
 
     /// Hands out every changed entry once; `each` drains its log.
@@ -56,20 +120,87 @@ impl Keys {
         self.entries.iter().map(|entry| entry.log.len()).sum()
     }
 
+    /// Whether everything is resident.
+    pub fn is_whole(&self) -> bool {
+        self.stored.is_nothing()
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.entries.len() * size_of::<Entry>() + self.places.allocation_size() + self.heap + self.stored.bytes()
+    }
+
+    /// (use, bytes) of what could be dropped.
+    pub fn droppable(&self) -> impl Iterator<Item = (u32, usize)> {
+        let drained = self.entries.iter().filter(|entry| entry.log.is_drained());
+        drained.map(|entry| (entry.used, entry.bytes + size_of::<Entry>()))
+    }
+
+    /// Drops the drained entries of uses up to `upto`.
+    pub fn drop_used(&mut self, upto: u32) {
+        let mut place = 0;
+        while let Some(entry) = self.entries.get(place) {
+            if entry.used <= upto && entry.log.is_drained() {
+                self.drop_at(place); // the last one takes the place
+            } else {
+                place += 1;
+            }
+        }
+        if !self.changed.is_empty() {
+            let entries = self.entries.iter().enumerate();
+            self.changed = entries.filter(|(_, entry)| !entry.log.is_drained()).map(|(place, _)| place).collect();
+        }
+        if self.entries.capacity() > 2 * self.entries.len() {
+            let Keys { entries, places, hasher, .. } = self;
+            entries.shrink_to(entries.len() * 3 / 2);
+            places.shrink_to(entries.len() * 3 / 2, |place| entries[*place].hash(hasher));
+        }
+    }
+
+    /// Gives the texts of these columns their places in `kept`; `moved` is by the places before.
+    pub fn move_texts(&mut self, columns: &[usize], texts: &Texts, kept: &mut Texts, moved: &mut [Option<usize>]) {
+        for entry in &mut self.entries {
+            for column in columns {
+                entry.log.replace(*column, |place| {
+                    let known = moved.get_mut(place as usize)?;
+                    let place = *known.get_or_insert_with(|| kept.intern(texts.get(place as usize)));
+                    i64::try_from(place).ok()
+                });
+            }
+        }
+    }
+
+    fn drop_at(&mut self, place: usize) {
+        let Keys { entries, places, hasher, heap, stored, .. } = self;
+        let last = entries.len() - 1;
+        if let Ok(found) = places.find_entry(entries[place].hash(hasher), |known| *known == place) {
+            found.remove();
+        }
+        if last != place
+            && let Some(moved) = places.find_mut(entries[last].hash(hasher), |known| *known == last)
+        {
+            *moved = place;
+        }
+        let entry = entries.swap_remove(place);
+        *heap -= entry.bytes;
+        stored.add(|| digest(entry.scope, &entry.key));
+    }
+
+    fn may_be_stored(&self, scope: usize, key: &str) -> bool {
+        self.stored.may_hold(|| digest(scope, key))
+    }
+
     fn place(&self, scope: usize, key: &str) -> Option<usize> {
         let hash = self.hasher.hash_one((scope, key));
         self.places.find(hash, |place| self.entries[*place].is(scope, key)).copied()
     }
 
-    fn open(&mut self, group: &GroupPlan, scope: usize, key: &str) -> usize {
-        let Keys { entries, places, hasher, .. } = self;
+    fn open(&mut self, scope: usize, key: &str, log: KeyLog) -> usize {
+        let Keys { entries, places, hasher, heap, .. } = self;
         let place = entries.len();
-        let log = KeyLog::new(group.columns.len(), group.edges.len());
-        entries.push(Entry { scope, key: key.into(), log });
-        places.insert_unique(hasher.hash_one((scope, key)), place, |place| {
-            let Entry { scope, key, .. } = &entries[*place];
-            hasher.hash_one((*scope, &**key))
-        });
+        let mut entry = Entry { scope, key: key.into(), log, used: 0, bytes: 0 };
+        entry.recount(heap);
+        places.insert_unique(entry.hash(hasher), place, |place| entries[*place].hash(hasher));
+        entries.push(entry);
         place
     }
 }
@@ -77,5 +208,86 @@ impl Keys {
 impl Entry {
     fn is(&self, scope: usize, key: &str) -> bool {
         self.scope == scope && *self.key == *key
+    }
+
+    fn hash(&self, hasher: &DefaultHashBuilder) -> u64 {
+        hasher.hash_one((self.scope, &*self.key))
+    }
+
+    /// Counts its bytes again, in the sum over all too.
+    fn recount(&mut self, heap: &mut usize) {
+        *heap -= self.bytes;
+        self.bytes = self.key.len() + ALLOCATION + self.log.bytes();
+        *heap += self.bytes;
+    }
+}
+
+/// Names a key in a filter: the same in every process, unlike the hasher's.
+fn digest(scope: usize, key: &str) -> Half {
+    half(sha256(&[&(scope as u64).to_be_bytes(), key.as_bytes()].concat()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::plan_of_counts;
+
+    fn put(keys: &mut Keys, key: &str, offset: i64, used: u32) {
+        let plan = plan_of_counts();
+        let contribution = Contribution { time_us: 100 - offset, offset, log_ts_us: 0, values: &[] };
+        keys.insert(&plan.groups[0], 0, key, &contribution, used);
+    }
+
+    fn log_of(keys: &mut Keys, key: &str) -> Option<Vec<i64>> {
+        match keys.look(0, key, 9) {
+            Known::Log(log) => Some(log.offsets().to_vec()),
+            Known::Nothing => Some(Vec::new()),
+            Known::Missing => None,
+        }
+    }
+
+    #[test]
+    fn what_was_dropped_is_missing_until_it_is_supplied() {
+        let mut keys = Keys::default();
+        for (key, offset, used) in [("a", 0, 0), ("b", 1, 0), ("c", 2, 1), ("a", 3, 2)] {
+            put(&mut keys, key, offset, used);
+        }
+        keys.drop_used(9);
+        assert!(keys.is_whole(), "nothing is drained");
+        keys.set_drained();
+        put(&mut keys, "d", 4, 0);
+        keys.drop_used(1);
+        assert_eq!(["a", "b", "c", "d", "e"].map(|key| keys.is_missing(0, key)), [false, true, true, false, false]);
+        put(&mut keys, "b", 5, 3);
+        assert_eq!(
+            ["a", "b", "c", "d", "e"].map(|key| log_of(&mut keys, key)),
+            [Some(vec![3, 0]), None, None, Some(vec![4]), Some(vec![])]
+        );
+        let plan = plan_of_counts();
+        let mut stored = KeyLog::new(0, plan.groups[0].edges.len());
+        for offset in [1, 5] {
+            stored.insert(&Contribution { time_us: 100 - offset, offset, log_ts_us: 0, values: &[] }, &[]);
+        }
+        keys.supply(&plan.groups[0], 0, "b", stored, 4);
+        assert_eq!(log_of(&mut keys, "b"), Some(vec![5, 1]));
+        let mut changed = Vec::new();
+        keys.drain(|entry| {
+            entry.log.drain(4, |row| changed.push(row.offset));
+        });
+        assert_eq!(changed, [4, 5]);
+    }
+
+    #[test]
+    fn what_entries_take_is_given_back() {
+        let mut keys = Keys::default();
+        for number in 0..1_000 {
+            put(&mut keys, &format!("k{}", number % 300), number, 0);
+        }
+        assert!(keys.bytes() > 300 * size_of::<Entry>() + 1_000 * 24);
+        keys.set_drained();
+        keys.drop_used(0);
+        assert_eq!((keys.entries.len(), keys.heap), (0, 0));
+        assert!(keys.bytes() < 10_000);
+        assert_eq!((0..300).filter(|number| keys.is_missing(0, &format!("k{number}"))).count(), 300);
     }
 }

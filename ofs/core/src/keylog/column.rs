@@ -1,5 +1,6 @@
 //! One field of a key's contributions: the values in the log's order, with prefix sums where an operator asks for them.
 
+use super::ALLOCATION;
 use crate::ops::wide::Wide;
 
 /// Which prefix sums a column keeps.
@@ -42,6 +43,22 @@ impl Column {
             self.squares.insert(at, before(&self.squares, at));
             self.squares[at..].iter_mut().for_each(|sum| *sum = sum.plus(square));
         }
+    }
+
+    /// Changes the present values; None leaves one as it is. Bounds: the column keeps no sums.
+    pub fn replace(&mut self, mut change: impl FnMut(i64) -> Option<i64>) {
+        for at in 0..self.values.len() {
+            if let Some(changed) = self.get(at).and_then(&mut change) {
+                self.values[at] = changed;
+            }
+        }
+    }
+
+    /// What the column takes beside itself.
+    pub fn bytes(&self) -> usize {
+        let counts = self.counts.as_ref().map_or(0, |counts| counts.capacity() * size_of::<u64>());
+        let sums = self.sums.capacity() * size_of::<i128>() + self.squares.capacity() * size_of::<Wide>();
+        self.values.capacity() * size_of::<i64>() + counts + sums + 3 * ALLOCATION
     }
 
     pub fn get(&self, at: usize) -> Option<i64> {

@@ -4,23 +4,28 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::ALLOCATION;
+
 /// Strings by position; equal strings have equal positions, and positions never change.
 #[derive(Debug, Default)]
 pub struct Texts {
     items: Vec<Box<str>>,
     places: HashTable<usize>,
     hasher: DefaultHashBuilder,
+    /// What the texts take beside their places.
+    heap: usize,
 }
 
 impl Texts {
     pub fn intern(&mut self, text: &str) -> usize {
-        let Texts { items, places, hasher } = self;
+        let Texts { items, places, hasher, heap } = self;
         let hash = hasher.hash_one(text);
         if let Some(place) = places.find(hash, |place| &*items[*place] == text) {
             return *place;
         }
         let place = items.len();
         items.push(text.into());
+        *heap += text.len() + ALLOCATION;
         places.insert_unique(hash, place, |place| hasher.hash_one(&*items[*place]));
         place
     }
@@ -28,6 +33,10 @@ impl Texts {
     /// Bounds: `place` came from `intern`; the text is empty for any other.
     pub fn get(&self, place: usize) -> &str {
         self.items.get(place).map_or("", |text| text)
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.items.len() * size_of::<Box<str>>() + self.places.allocation_size() + self.heap
     }
 
     pub fn len(&self) -> usize {

@@ -39,6 +39,16 @@ fn definition() -> Value {
     })
 }
 
+/// One group that counts events by key, and reads no field but the key.
+pub fn plan_of_counts() -> Arc<Plan> {
+    compile(&[json!({
+        "feature_group": "velocity", "version": "v1", "key": {"type": "account", "field": "payload.account"},
+        "event_types": ["auth"], "late": {"policy": "include"}, "where": [],
+        "features": [{"name": "n", "op": "count", "window": {"kind": "lifetime"}}],
+    })])
+    .unwrap()
+}
+
 #[test]
 fn features_share_windows_edges_columns_and_units() {
     let plan = compile(&[definition(), definition()]).unwrap();

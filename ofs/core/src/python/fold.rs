@@ -12,6 +12,7 @@ use super::plan::PyPlan;
 use super::queries::PyQueries;
 use super::{checked_range, value_error};
 use crate::fold::{Fold, Origin, Record};
+use crate::state::RESIDENT;
 
 /// The state of one partition.
 #[pyclass(name = "Fold", module = "ofs._core")]
@@ -19,6 +20,7 @@ pub struct PyFold {
     inner: Fold,
 }
 
+type BytesList<'py> = Vec<Bound<'py, PyBytes>>;
 type Entry<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>);
 
 #[pymethods]
@@ -72,7 +74,7 @@ impl PyFold {
     }
 
     fn watermarks(
-        &self,
+        &mut self,
         py: Python<'_>,
         decisions: &PyDecisions,
         lo: usize,
@@ -97,6 +99,71 @@ impl PyFold {
         entries.iter().map(|(key, value)| (PyBytes::new(py, key), PyBytes::new(py, value))).collect()
     }
 
+    #[getter]
+    fn is_lazy(&self) -> bool {
+        self.inner.is_lazy()
+    }
+
+    fn needs<'py>(
+        &mut self,
+        py: Python<'py>,
+        values: Vec<Option<PyBackedBytes>>,
+        offsets: Vec<i64>,
+        first: usize,
+        limit: i64,
+        queries: &PyQueries,
+    ) -> PyResult<(BytesList<'py>, BytesList<'py>)> {
+        if values.len() != offsets.len() {
+            return Err(value_error("columns of records differ in length"));
+        }
+        let records = offsets.iter().copied().zip(values.iter().map(|value| value.as_deref())).skip(first);
+        let needs = py.detach(|| self.inner.needs(records, limit, &queries.inner)).map_err(value_error)?;
+        Ok((bytes_list(py, &needs.keys), bytes_list(py, &needs.prefixes)))
+    }
+
+    fn supply(
+        &mut self,
+        py: Python<'_>,
+        found: Vec<(PyBackedBytes, Option<PyBackedBytes>)>,
+        scanned: Vec<(PyBackedBytes, Vec<(PyBackedBytes, PyBackedBytes)>)>,
+    ) -> PyResult<()> {
+        py.detach(|| {
+            let found = found.iter().map(|(key, value)| (&**key, value.as_deref()));
+            let scanned = scanned.iter().map(|(prefix, entries)| (&**prefix, pairs(entries)));
+            self.inner.supply(found, scanned)
+        })
+        .map_err(value_error)
+    }
+
+    fn watermark_prefixes<'py>(&self, py: Python<'py>) -> BytesList<'py> {
+        bytes_list(py, &self.inner.watermark_prefixes())
+    }
+
+    fn resident_bytes(&self) -> usize {
+        self.inner.resident_bytes()
+    }
+
+    fn evict(&mut self, py: Python<'_>, limit_bytes: usize) {
+        py.detach(|| self.inner.evict(limit_bytes));
+    }
+
+    #[staticmethod]
+    fn resident_prefixes(py: Python<'_>) -> BytesList<'_> {
+        bytes_list(py, &RESIDENT.map(|tag| [tag]))
+    }
+
+    #[staticmethod]
+    fn open(
+        py: Python<'_>,
+        plan: &PyPlan,
+        scopes: Vec<PyBackedBytes>,
+        entries: Vec<(PyBackedBytes, PyBackedBytes)>,
+    ) -> PyResult<Self> {
+        let plan = Arc::clone(&plan.inner);
+        let inner = py.detach(|| Fold::open(plan, &slices(&scopes), &pairs(&entries)));
+        Ok(PyFold { inner: inner.map_err(value_error)? })
+    }
+
     #[staticmethod]
     fn restore(
         py: Python<'_>,
@@ -105,12 +172,17 @@ impl PyFold {
         entries: Vec<(PyBackedBytes, PyBackedBytes)>,
     ) -> PyResult<Self> {
         let plan = Arc::clone(&plan.inner);
-        let inner = py.detach(|| {
-            let entries: Vec<(&[u8], &[u8])> = entries.iter().map(|(key, value)| (&**key, &**value)).collect();
-            Fold::restore(plan, &slices(&scopes), &entries)
-        });
+        let inner = py.detach(|| Fold::restore(plan, &slices(&scopes), &pairs(&entries)));
         Ok(PyFold { inner: inner.map_err(value_error)? })
     }
+}
+
+fn pairs(entries: &[(PyBackedBytes, PyBackedBytes)]) -> Vec<(&[u8], &[u8])> {
+    entries.iter().map(|(key, value)| (&**key, &**value)).collect()
+}
+
+fn bytes_list<'py>(py: Python<'py>, items: &[impl AsRef<[u8]>]) -> BytesList<'py> {
+    items.iter().map(|item| PyBytes::new(py, item.as_ref())).collect()
 }
 
 fn slices(items: &[PyBackedBytes]) -> Vec<&[u8]> {

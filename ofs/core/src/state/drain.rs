@@ -1,6 +1,6 @@
 //! Drains: what changed since the last one, to be written in one atomic batch.
 
-use super::{BLOCK, CONTRIBUTIONS, Entries, FIRST, IDENTITY, LISTS, META, STEPS};
+use super::{BLOCK, CONTRIBUTIONS, Entries, FIRST, IDENTITY, LISTS, META, RECORDS, STEPS};
 use crate::ENGINE_FORMAT;
 use crate::digest::{Hash, parse_hex};
 use crate::fold::counts::{Counts, GroupCounts, Listing};
@@ -62,6 +62,7 @@ impl Fold {
                 },
             );
         }
+        self.drain_open_block(&mut entries);
         if std::mem::take(&mut self.counts.dirty) {
             entries.add(|key| key.push(LISTS), |value| write_lists(&self.counts, value));
         }
@@ -69,6 +70,25 @@ impl Fold {
         self.drained.frontier = Some(self.frontier);
         self.drained.blocks = self.digest.finished().len();
         entries
+    }
+
+    /// Adds the record digests of the unfinished block that no drain has handed out.
+    fn drain_open_block(&mut self, entries: &mut Entries) {
+        let (block, records) = self.digest.open_records();
+        let from = if self.drained.open.0 == block { self.drained.open.1 } else { 0 };
+        if let Some(fresh) = records.get(from..).filter(|fresh| !fresh.is_empty()) {
+            entries.add(
+                |key| {
+                    key.push(RECORDS);
+                    key.extend_from_slice(&(from as u32).to_be_bytes()); // below the offsets of a block
+                },
+                |value| {
+                    value.extend_from_slice(&block.to_be_bytes());
+                    value.extend_from_slice(fresh.as_flattened());
+                },
+            );
+        }
+        self.drained.open = (block, records.len());
     }
 
     fn write_identity(&self, out: &mut Vec<u8>) {
@@ -86,19 +106,28 @@ impl Fold {
     fn write_meta(&self, out: &mut Vec<u8>) {
         put_i64(out, self.frontier);
         put_i64(out, self.digest.last_offset().unwrap_or(-1));
-        put_bytes(out, &self.digest.tail_state());
+        let (block, records) = self.digest.open_records();
+        put_u64(out, block);
+        put_len(out, records.len());
         put_len(out, self.digest.finished().len());
         put_len(out, self.firsts.len());
-        put_len(out, self.scopes.iter().map(|scope| scope.stairs.len()).sum());
         put_len(out, self.counts.groups.iter().map(|group| group.usable as usize).sum());
         write_counts(&self.counts, out);
-        for group in &self.plan.groups {
-            put_bytes(out, group.digest.as_bytes());
+        // sorted, so that a state does not tell in which order groups and scopes were given
+        let mut groups: Vec<(&GroupPlan, &GroupCounts)> = self.plan.groups.iter().zip(&self.counts.groups).collect();
+        groups.sort_by(|left, right| left.0.digest.cmp(&right.0.digest));
+        groups.iter().for_each(|(group, _)| put_bytes(out, group.digest.as_bytes()));
+        for (_, counts) in groups {
+            put_u64(out, counts.usable);
+            put_u64(out, counts.filtered);
+            counts.odd.iter().for_each(|listing| put_u64(out, listing.count));
         }
-        for group in &self.counts.groups {
-            put_u64(out, group.usable);
-            put_u64(out, group.filtered);
-            group.odd.iter().for_each(|listing| put_u64(out, listing.count));
+        let mut scopes: Vec<&Scope> = self.scopes.iter().collect();
+        scopes.sort_by_key(|scope| scope.digest);
+        for scope in scopes {
+            out.extend_from_slice(&scope.digest);
+            put_len(out, scope.stairs.len());
+            put_optional(out, scope.stairs.max_us());
         }
     }
 }
@@ -124,7 +153,7 @@ fn drain_keys(group: &GroupPlan, keys: &mut Keys, from: i64, context: &Context<'
     let digest = group_digest(group);
     let kinds = column_kinds(context.plan, group);
     let mut segment = Vec::new();
-    keys.drain(|Entry { scope, key, log }| {
+    keys.drain(|Entry { scope, key, log, .. }| {
         let Some(scope) = context.scopes.get(*scope) else { return };
         segment.clear();
         let mut first = i64::MAX;
@@ -187,9 +216,13 @@ fn write_counts(counts: &Counts, out: &mut Vec<u8>) {
     }
     counts.rejected_by.iter().for_each(|count| put_u64(out, *count));
     for value in [counts.skew_us_max, counts.skew_violation, counts.holes.end] {
-        out.push(u8::from(value.is_some()));
-        put_i64(out, value.unwrap_or(0));
+        put_optional(out, value);
     }
+}
+
+fn put_optional(out: &mut Vec<u8>, value: Option<i64>) {
+    out.push(u8::from(value.is_some()));
+    put_i64(out, value.unwrap_or(0));
 }
 
 fn write_lists(counts: &Counts, out: &mut Vec<u8>) {

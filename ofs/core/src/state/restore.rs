@@ -5,15 +5,18 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::drain::{column_kinds, group_digest};
-use super::{BLOCK, CONTRIBUTIONS, FIRST, IDENTITY, LISTS, META, STEPS};
+use super::{BLOCK, CONTRIBUTIONS, FIRST, IDENTITY, LISTS, META, RECORDS, RESIDENT, STEPS};
 use crate::ENGINE_FORMAT;
 use crate::admit::Reject;
 use crate::digest::{Block, Hash, RangeDigest};
 use crate::fold::counts::{Counts, LISTED_MAX, Listing};
-use crate::fold::firsts::First;
+use crate::fold::firsts::{First, Firsts, Half};
+use crate::fold::keys::Keys;
+use crate::fold::stairs::Stairs;
 use crate::fold::{Drained, Fold, Origin};
 use crate::ir::wire::{Corrupt, Decoded, Reader};
 use crate::keylog::Contribution;
+use crate::keylog::texts::Texts;
 use crate::ops::Atom;
 use crate::plan::Plan;
 use crate::value::ValueType;
@@ -22,6 +25,8 @@ use crate::value::ValueType;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RestoreError {
     Damaged,
+    /// An entry that a fold over a store leaves there.
+    NotResident,
     /// What of the state is another than what is asked for.
     Differs(&'static str),
 }
@@ -30,6 +35,7 @@ impl std::fmt::Display for RestoreError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             RestoreError::Damaged => formatter.write_str("the state is damaged or incomplete"),
+            RestoreError::NotResident => formatter.write_str("an entry is not of the resident prefixes"),
             RestoreError::Differs(what) => write!(formatter, "the state has another {what}"),
         }
     }
@@ -46,42 +52,67 @@ type Restored<T> = Result<T, RestoreError>;
 impl Fold {
     /// The fold that drained these entries, in any order; definitions and scopes may stand in another order than then.
     pub fn restore(plan: Arc<Plan>, scopes: &[&[u8]], entries: &[(&[u8], &[u8])]) -> Restored<Fold> {
+        let (mut fold, meta) = Fold::of_entries(plan, scopes, entries)?;
+        let found = [
+            fold.firsts.len(),
+            fold.scopes.iter().map(|scope| scope.stairs.len()).sum(),
+            fold.keys.iter().map(|keys| keys.contributions()).sum(),
+        ];
+        let steps = meta.stairs.iter().map(|(count, _)| count).sum();
+        if found != [meta.firsts, steps, meta.contributions] {
+            return Err(RestoreError::Damaged);
+        }
+        fold.firsts.drain();
+        fold.scopes.iter_mut().for_each(|scope| {
+            scope.stairs.drain();
+        });
+        fold.keys.iter_mut().for_each(|keys| keys.set_drained());
+        Ok(fold)
+    }
+
+    /// The fold over a store that holds the entries that it drained. `entries` are those under the `RESIDENT` prefixes
+    /// only, in any order.
+    pub fn open(plan: Arc<Plan>, scopes: &[&[u8]], entries: &[(&[u8], &[u8])]) -> Restored<Fold> {
+        if !entries.iter().all(|(key, _)| key.first().is_some_and(|tag| RESIDENT.contains(tag))) {
+            return Err(RestoreError::NotResident);
+        }
+        let (mut fold, meta) = Fold::of_entries(plan, scopes, entries)?;
+        fold.firsts = Firsts::opened(meta.firsts);
+        for (scope, (count, max_us)) in fold.scopes.iter_mut().zip(&meta.stairs) {
+            scope.stairs = Stairs::opened(*count, *max_us, meta.frontier);
+        }
+        for (keys, counts) in fold.keys.iter_mut().zip(&fold.counts.groups) {
+            if counts.usable > 0 {
+                *keys = Keys::opened();
+            }
+        }
+        Ok(fold)
+    }
+
+    fn of_entries(plan: Arc<Plan>, scopes: &[&[u8]], entries: &[(&[u8], &[u8])]) -> Restored<(Fold, Meta)> {
         let mut sorted: Vec<(&[u8], &[u8])> = entries.to_vec();
         sorted.sort_unstable();
         let find = |key: &[u8]| sorted.iter().find(|(known, _)| *known == key).map(|(_, value)| *value);
         let identity = find(&[IDENTITY]).ok_or(RestoreError::Damaged)?;
         let origin = read_identity(identity, &plan, scopes)?;
-        let meta = Meta::read(find(&[META]).ok_or(RestoreError::Damaged)?, &plan)?;
         let mut fold = Fold::new(plan, scopes, origin).map_err(|_| RestoreError::Damaged)?;
-        let mut loader = Loader::new(&fold);
+        let meta = Meta::read(find(&[META]).ok_or(RestoreError::Damaged)?, &fold)?;
+        let mut loader = Loader::new(&fold, meta.open);
         for (key, value) in &sorted {
             loader.load(&mut fold, key, value)?;
         }
-        fold.frontier = meta.frontier;
-        fold.digest =
-            RangeDigest::from_parts(meta.last_offset, loader.blocks, meta.tail).map_err(|_| RestoreError::Damaged)?;
-        meta.fill(&mut fold.counts);
-        fold.settle(&meta)
-    }
-
-    /// Compares what was loaded with what there was, and lets it count as drained.
-    fn settle(mut self, meta: &Meta<'_>) -> Restored<Fold> {
-        let found = [
-            self.digest.finished().len(),
-            self.firsts.len(),
-            self.scopes.iter().map(|scope| scope.stairs.len()).sum(),
-            self.keys.iter().map(|keys| keys.contributions()).sum(),
-        ];
-        if found != meta.totals || !has_whole_lists(&self.counts) {
+        if loader.blocks.len() != meta.blocks || loader.records.len() != meta.open.1 {
             return Err(RestoreError::Damaged);
         }
-        self.firsts.drain();
-        self.scopes.iter_mut().for_each(|scope| {
-            scope.stairs.drain();
-        });
-        self.keys.iter_mut().for_each(|keys| keys.set_drained());
-        self.drained = Drained { frontier: Some(self.frontier), blocks: self.digest.finished().len() };
-        Ok(self)
+        fold.frontier = meta.frontier;
+        fold.digest = RangeDigest::from_parts(meta.last_offset, loader.blocks, meta.open.0, loader.records)
+            .map_err(|_| RestoreError::Damaged)?;
+        meta.fill(&mut fold.counts);
+        if !has_whole_lists(&fold.counts) {
+            return Err(RestoreError::Damaged);
+        }
+        fold.drained = Drained { frontier: Some(meta.frontier), blocks: meta.blocks, open: meta.open };
+        Ok((fold, meta))
     }
 }
 
@@ -125,20 +156,27 @@ fn same_set<T: Ord>(mut left: Vec<T>, mut right: Vec<T>) -> bool {
 }
 
 /// The entry `M`.
-struct Meta<'a> {
+struct Meta {
     frontier: i64,
     last_offset: i64,
-    tail: &'a [u8],
-    /// Finished blocks, first copies, steps, contributions.
-    totals: [usize; 4],
+    /// The unfinished block, and how many records of it.
+    open: (u64, usize),
+    /// How many finished blocks, first copies and contributions there are.
+    blocks: usize,
+    firsts: usize,
+    contributions: usize,
     counts: Counts,
+    /// How many steps a scope has, and the largest event time.
+    stairs: Vec<(usize, Option<i64>)>,
 }
 
-impl<'a> Meta<'a> {
-    fn read(bytes: &'a [u8], plan: &Plan) -> Restored<Self> {
+impl Meta {
+    /// Groups and scopes in the order of the fold.
+    fn read(bytes: &[u8], fold: &Fold) -> Restored<Self> {
+        let plan = &fold.plan;
         let mut reader = Reader::new(bytes);
-        let (frontier, last_offset, tail) = (reader.i64()?, reader.i64()?, reader.bytes()?);
-        let totals = [reader.len()?, reader.len()?, reader.len()?, reader.len()?];
+        let (frontier, last_offset, open) = (reader.i64()?, reader.i64()?, (reader.u64()?, reader.len()?));
+        let (blocks, firsts, contributions) = (reader.len()?, reader.len()?, reader.len()?);
         let mut counts = read_counts(&mut reader)?;
         let order = plan.groups.iter().map(|_| reader.text()).collect::<Decoded<Vec<&str>>>()?;
         counts.groups = plan.groups.iter().map(|_| Default::default()).collect();
@@ -151,10 +189,16 @@ impl<'a> Meta<'a> {
                 listing.count = reader.u64()?;
             }
         }
+        let mut stairs = vec![(0, None); fold.scopes.len()];
+        for _ in &fold.scopes {
+            let digest = reader.array::<32>()?;
+            let place = fold.scopes.iter().position(|scope| scope.digest == digest).ok_or(Corrupt)?;
+            stairs[place] = (reader.len()?, read_optional(&mut reader)?);
+        }
         if !reader.is_empty() {
             return Err(RestoreError::Damaged);
         }
-        Ok(Meta { frontier, last_offset, tail, totals, counts })
+        Ok(Meta { frontier, last_offset, open, blocks, firsts, contributions, counts, stairs })
     }
 
     /// Gives the counts to what holds the lists already.
@@ -183,11 +227,14 @@ fn read_counts(reader: &mut Reader<'_>) -> Decoded<Counts> {
         *count = reader.u64()?;
     }
     for value in [&mut counts.skew_us_max, &mut counts.skew_violation, &mut counts.holes.end] {
-        let is_some = reader.u8()? != 0;
-        let number = reader.i64()?;
-        *value = is_some.then_some(number);
+        *value = read_optional(reader)?;
     }
     Ok(counts)
+}
+
+fn read_optional(reader: &mut Reader<'_>) -> Decoded<Option<i64>> {
+    let (is_some, number) = (reader.u8()? != 0, reader.i64()?);
+    Ok(is_some.then_some(number))
 }
 
 /// Puts entries where they belong.
@@ -196,17 +243,22 @@ struct Loader {
     scopes: HashMap<Hash, usize>,
     kinds: Vec<Vec<ValueType>>,
     blocks: Vec<Block>,
+    /// The index of the unfinished block, and the digests of its records.
+    open: u64,
+    records: Vec<Hash>,
     values: Vec<Option<i64>>,
 }
 
 impl Loader {
-    fn new(fold: &Fold) -> Self {
+    fn new(fold: &Fold, open: (u64, usize)) -> Self {
         let digests = fold.plan.groups.iter().map(group_digest);
         Loader {
             groups: digests.enumerate().map(|(place, digest)| (digest, place)).collect(),
             scopes: fold.scopes.iter().enumerate().map(|(place, scope)| (scope.digest, place)).collect(),
             kinds: fold.plan.groups.iter().map(|group| column_kinds(&fold.plan, group)).collect(),
             blocks: Vec::new(),
+            open: open.0,
+            records: Vec::new(),
             values: Vec::new(),
         }
     }
@@ -226,23 +278,35 @@ impl Loader {
             }
             CONTRIBUTIONS => self.load_contributions(fold, &mut key, &mut value)?,
             FIRST => {
-                let id = key.array()?;
-                let offset = i64::from_be_bytes(value.array()?);
-                fold.firsts.meet(First { id, offset, value: value.array()? });
+                let first = read_first(key.array()?, &mut value)?;
+                fold.firsts.meet(first, 0);
             }
             STEPS => {
                 let place = *self.scopes.get(&key.array::<32>()?).ok_or(Corrupt)?;
                 key.array::<8>()?;
                 let scope = fold.scopes.get_mut(place).ok_or(Corrupt)?;
-                while !value.is_empty() {
-                    let (offset, time_us) = (value.i64()?, value.i64()?);
-                    scope.stairs.observe(offset, time_us);
-                }
+                let mut steps = Vec::new();
+                read_steps(&mut value, &mut steps)?;
+                steps.iter().for_each(|(offset, time_us)| scope.stairs.observe(*offset, *time_us));
             }
             BLOCK => {
                 let index = u64::from_be_bytes(key.array()?);
                 let count = u32::from_be_bytes(value.array()?);
                 self.blocks.push(Block { index, count, digest: value.array()? });
+            }
+            RECORDS => {
+                let from = u32::from_be_bytes(key.array()?);
+                let block = u64::from_be_bytes(value.array()?);
+                let is_open = block == self.open;
+                if is_open && from as usize != self.records.len() {
+                    return Err(RestoreError::Damaged);
+                }
+                while !value.is_empty() {
+                    let record = value.array()?;
+                    if is_open {
+                        self.records.push(record);
+                    }
+                }
             }
             _ => return Err(RestoreError::Damaged),
         }
@@ -259,21 +323,43 @@ impl Loader {
         let group = fold.plan.groups.get(place).ok_or(Corrupt)?;
         let keys = fold.keys.get_mut(place).ok_or(Corrupt)?;
         while !value.is_empty() {
-            let (time_us, offset, log_ts_us) = (value.i64()?, value.i64()?, value.i64()?);
-            self.values.clear();
-            for kind in kinds {
-                self.values.push(match value.u8()? {
-                    0 => None,
-                    _ => match Atom::decode(value, *kind)? {
-                        Atom::Number(raw) => Some(raw),
-                        Atom::Text(text) => i64::try_from(fold.texts.intern(text)).ok(),
-                    },
-                });
-            }
-            keys.insert(group, scope, id, &Contribution { time_us, offset, log_ts_us, values: &self.values });
+            let (time_us, offset, log_ts_us) = read_contribution(value, kinds, &mut fold.texts, &mut self.values)?;
+            keys.insert(group, scope, id, &Contribution { time_us, offset, log_ts_us, values: &self.values }, 0);
         }
         Ok(())
     }
+}
+
+pub fn read_first(id: Half, value: &mut Reader<'_>) -> Decoded<First> {
+    Ok(First { id, offset: i64::from_be_bytes(value.array()?), value: value.array()? })
+}
+
+/// Event time, offset and log timestamp; `values` become the columns.
+pub fn read_contribution(
+    reader: &mut Reader<'_>,
+    kinds: &[ValueType],
+    texts: &mut Texts,
+    values: &mut Vec<Option<i64>>,
+) -> Decoded<(i64, i64, i64)> {
+    let row = (reader.i64()?, reader.i64()?, reader.i64()?);
+    values.clear();
+    for kind in kinds {
+        values.push(match reader.u8()? {
+            0 => None,
+            _ => match Atom::decode(reader, *kind)? {
+                Atom::Number(raw) => Some(raw),
+                Atom::Text(text) => i64::try_from(texts.intern(text)).ok(),
+            },
+        });
+    }
+    Ok(row)
+}
+
+pub fn read_steps(reader: &mut Reader<'_>, steps: &mut Vec<(i64, i64)>) -> Decoded<()> {
+    while !reader.is_empty() {
+        steps.push((reader.i64()?, reader.i64()?));
+    }
+    Ok(())
 }
 
 fn read_lists(reader: &mut Reader<'_>, counts: &mut Counts) -> Decoded<()> {
