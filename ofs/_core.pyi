@@ -180,6 +180,8 @@ class Fold:
         name this partition; the frontier must be at or beyond their cuts."""
     def skew_violation(self) -> int | None:
         """The first offset whose event time exceeds its log timestamp by more than max_skew_us."""
+    def event_time_us_max(self) -> int | None:
+        """The largest event time of first copies of the scopes."""
     def certificate(self) -> bytes:
         """Canonical JSON over `[start, frontier)`: see CutCertificate's partition entry."""
     def drain_state(self) -> list[tuple[bytes, bytes]]:

@@ -241,6 +241,11 @@ impl Fold {
         self.counts.skew_violation
     }
 
+    /// The largest event time of first copies, of all scopes.
+    pub fn event_time_us_max(&self) -> Option<i64> {
+        self.scopes.iter().filter_map(|scope| scope.stairs.max_us()).max()
+    }
+
     /// Canonical JSON over `[start, frontier)`.
     pub fn certificate(&self) -> Vec<u8> {
         let span = Span {

@@ -140,6 +140,8 @@ def test_watermark_at_the_frontier_needs_no_steps() -> None:
     for fold, _ in (dropped(), opened()):
         at_end = bound([GROUP], [decision(0, None, (40,), basis="watermark")])
         assert fold.watermarks(at_end, 0, 1) == [(0, 49)]
+        assert fold.event_time_us_max() == 49
+    assert new_fold(plan_of(GROUP)).event_time_us_max() is None
 
 
 def test_a_key_goes_on_without_what_the_store_holds() -> None:

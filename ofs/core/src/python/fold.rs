@@ -89,6 +89,10 @@ impl PyFold {
         self.inner.skew_violation()
     }
 
+    fn event_time_us_max(&self) -> Option<i64> {
+        self.inner.event_time_us_max()
+    }
+
     fn certificate<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         let bytes = py.detach(|| self.inner.certificate());
         PyBytes::new(py, &bytes)
