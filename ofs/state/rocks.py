@@ -59,6 +59,8 @@ class RocksStateStore:
         options = _options(cache_bytes)
         with self._mapped("cannot be opened"):
             if is_read_only:
+                if not self._path.is_dir():  # RocksDB would make it
+                    raise StateError(f"state {self._path}: not a folder", hint=_HINT)
                 self._db = Rdict(str(self._path), options, access_type=AccessType.read_only())
             else:
                 self._path.parent.mkdir(parents=True, exist_ok=True)

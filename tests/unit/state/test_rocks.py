@@ -120,3 +120,29 @@ def test_path_that_is_no_folder_is_one_clear_error(tmp_path: Path) -> None:
     for path in (file, file / "below"):
         with pytest.raises(StateError, match=os.fspath(file)):
             RocksStateStore(path)
+
+
+@pytest.mark.parametrize("is_logged", [True, False])
+def test_a_checkpoint_holds_what_was_written_before_it(tmp_path: Path, is_logged: bool) -> None:
+    """Also what is in memory only; it opens as a store of its own, and read-only nothing of it changes."""
+    store = RocksStateStore(tmp_path / "state", is_logged=is_logged)
+    store.write([(b"a", b"1"), (b"b", b"2")])
+    store.checkpoint(tmp_path / "copy")
+    store.write([(b"a", b"3")], [b"b"])
+    with pytest.raises(StateError, match="cannot be checkpointed"):
+        store.checkpoint(tmp_path / "copy")
+    store.close()
+    before = {path.name: path.read_bytes() for path in (tmp_path / "copy").iterdir()}
+    copy = RocksStateStore(tmp_path / "copy", is_read_only=True)
+    assert list(copy.scan(b"")) == [(b"a", b"1"), (b"b", b"2")]
+    with pytest.raises(StateError):
+        copy.write([(b"c", b"4")])
+    copy.close()
+    assert {path.name: path.read_bytes() for path in (tmp_path / "copy").iterdir()} == before
+
+
+def test_an_empty_folder_is_no_state_to_read(tmp_path: Path) -> None:
+    """Read-only, nothing is made where nothing is."""
+    with pytest.raises(StateError):
+        RocksStateStore(tmp_path / "none", is_read_only=True)
+    assert not (tmp_path / "none").exists()
