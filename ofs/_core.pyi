@@ -204,11 +204,11 @@ class Fold:
     def needs(
         self, values: list[bytes | None], offsets: list[int], first: int, limit: int, queries: Queries
     ) -> tuple[list[bytes], list[bytes]]:
-        """(keys of entries, prefixes to scan) that the store may hold and the fold lacks: for `apply` of the records
-        from index `first` whose offset is below `limit`, and for `apply` and `advance` for the queries not answered
-        yet with a cut <= limit. Each once, in the order of records and queries; both empty unless `is_lazy`.
+        """(keys of entries, prefixes to scan) that the store may hold and the fold lacks, each once, in the order of
+        records and queries; both empty unless `is_lazy`.
 
-        The limit bounds what is asked for at once: give the batch's last offset + 1 where more queries lie behind."""
+        For `apply` of the records from index `first` whose offset is below `limit`: those records, and the queries that
+        it will answer, up to the last record's offset + 1. Without a record, for `advance` to `limit`."""
     def watermark_prefixes(self) -> list[bytes]:
         """Prefixes to scan and supply before `watermarks` of cuts behind the frontier; empty where all is here."""
     def supply(

@@ -89,13 +89,17 @@ def test_dropped_entries_are_asked_for_and_new_ones_are_not() -> None:
     assert [prefix[-1:] for prefix in prefixes] == [b"A", b"C"]
 
 
-def test_needs_end_at_the_first_record_and_at_the_limit() -> None:
-    """Records before `first` or at `limit` on, and queries with a cut above it or an answer, are left out."""
+def test_needs_are_those_of_the_call_that_follows() -> None:
+    """Records before `first` or at `limit` on are left out, and queries that neither records nor `limit` reach."""
     fold, _ = dropped()
     rows = [event(40 + place, 60, event_id=f"e{place}") for place in range(4)]
     queries = asked(decision(0, 50, (42,), cards=("A",)), decision(1, 50, (43,), cards=("B",)))
     assert [len(found) for found in needs(fold, rows, queries)] == [4, 2]
     assert [len(found) for found in needs(fold, rows, queries, first=1, limit=42)] == [1, 1]
+    assert [len(found) for found in needs(fold, rows[:3], queries)] == [3, 2]
+    assert [len(found) for found in needs(fold, rows[:2], queries)] == [2, 1]
+    assert [len(found) for found in needs(fold, rows[:1], queries)] == [1, 0]
+    assert [len(found) for found in needs(fold, [], queries, limit=42)] == [0, 1]
     assert [len(found) for found in needs(fold, [], queries, limit=41)] == [0, 0]
 
 

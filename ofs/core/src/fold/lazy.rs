@@ -29,8 +29,8 @@ impl Fold {
         !(scopes && self.firsts.is_whole() && self.keys.iter().all(|keys| keys.is_whole()))
     }
 
-    /// What `apply` lacks for these records (offset, value) below `limit`, and `apply` and `advance` for the queries
-    /// not answered yet with a cut up to `limit`. Raises, as text, where a query is not of this fold.
+    /// What `apply` of these records (offset, value) below `limit` lacks; where there is none, what `advance` to `limit`
+    /// lacks. Raises, as text, where a query is not of this fold.
     pub fn needs<'a>(
         &mut self,
         records: impl Iterator<Item = (i64, Option<&'a [u8]>)>,
@@ -38,28 +38,30 @@ impl Fold {
         queries: &Queries,
     ) -> Result<Needs, String> {
         let mut needs = Needs::default();
-        if !self.firsts.is_whole() {
-            let mut asked = HashSet::new();
-            let mut event = Event::default();
-            for (_, value) in records.take_while(|(offset, _)| *offset < limit) {
-                if admit(value, &self.plan.paths, &mut event).is_ok() {
-                    let id = self.identity(&event).id;
-                    if !self.firsts.is_known(&id) && asked.insert(id) {
-                        needs.keys.push(first_key(&id));
-                    }
+        let mut reached = limit;
+        let mut asked = HashSet::new();
+        let mut event = Event::default();
+        let asks_firsts = !self.firsts.is_whole();
+        for (offset, value) in records.take_while(|(offset, _)| *offset < limit) {
+            reached = offset + 1; // at most the limit
+            if asks_firsts && admit(value, &self.plan.paths, &mut event).is_ok() {
+                let id = self.identity(&event).id;
+                if !self.firsts.is_known(&id) && asked.insert(id) {
+                    needs.keys.push(first_key(&id));
                 }
             }
         }
         if self.keys.iter().any(|keys| !keys.is_whole()) {
-            self.needs_of_rows(limit, queries, &mut needs)?;
+            self.needs_of_rows(reached, queries, &mut needs)?;
         }
         Ok(needs)
     }
 
-    fn needs_of_rows(&self, limit: i64, queries: &Queries, needs: &mut Needs) -> Result<(), String> {
+    /// Adds what the rows with a cut up to `reached` lack.
+    fn needs_of_rows(&self, reached: i64, queries: &Queries, needs: &mut Needs) -> Result<(), String> {
         let mut asked: HashSet<(usize, usize, &str)> = HashSet::new();
         let rows = queries.asked.rows().iter().skip(queries.answers.len());
-        for row in rows.take_while(|row| row.cut <= limit) {
+        for row in rows.take_while(|row| row.cut <= reached) {
             let scope = self.scope_of(&queries.asked, row)?;
             for (key_type, id) in queries.asked.keys(row) {
                 for place in queries.asked.groups(row).iter().map(|place| *place as usize) {
