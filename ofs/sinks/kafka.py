@@ -309,7 +309,7 @@ class _Output:
     def _raise_other(self, difference: str) -> None:
         raise SinkError(
             f"topic {self._name}: an earlier launch of this run committed {difference}",
-            hint="the log changed in between, as by retention; delete the output topics and run again",
+            hint="the log changed in between, as by retention; an archive that holds what is gone can stand in",
         )
 
 

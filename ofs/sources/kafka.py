@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -12,13 +13,16 @@ from ofs.sources.rate import RateLimiter
 from ofs.units import OffsetRange
 
 _DECISION_RECORDS: Final = 4096
+# how long records are held back at most until the topic's identity is asked for, which takes about 1 ms
+_CHECK_S: Final = 0.05
 
 
 class KafkaLog:
     """EventLog over topics of one cluster, read_committed.
 
     `topics`: stream to topic; a stream that is not named is a topic of that name. `read_rate`: records a second over
-    all readers, None without limit. A topic that is created anew while it is read is a SourceError.
+    all readers, None without limit. A topic that is created anew while it is read is a SourceError, and none of the
+    records of its successor is handed out.
     """
 
     def __init__(
@@ -73,11 +77,20 @@ class KafkaLog:
             raise SourceError(f"topic {name} is compacted: what is left of it is not its history")
         expected = None if known is None else known.topic_id
         self._check(name, expected, partition, span)
+        # a reader goes on in another topic of the same name and says nothing: what it has brought is handed out only
+        # once the topic was seen to be the same one afterwards
+        held: list[RecordBatch] = []
+        checked_at = time.monotonic()
         for messages in read_range(self._cluster, name, partition, span, lambda: self._burst(max_records)):
             if self._limiter is not None:
                 self._limiter.spend(len(messages))
-            yield to_batch(stream, partition, messages)
+            held.append(to_batch(stream, partition, messages))
+            if time.monotonic() - checked_at >= _CHECK_S:
+                self._check_identity(name, expected)
+                yield from held
+                held, checked_at = [], time.monotonic()
         self._check_identity(name, expected)
+        yield from held
 
     def offset_at(self, stream: str, partition: int, log_ts_us: int) -> int | None:
         """The first offset whose log timestamp is at or after the time; None past the end."""

@@ -13,6 +13,8 @@ os.environ.setdefault("TESTCONTAINERS_HOST_OVERRIDE", "127.0.0.1")
 os.environ.setdefault("TESTCONTAINERS_CONNECTION_MODE", "docker_host")
 
 import docker
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
@@ -95,6 +97,25 @@ class Broker:
         """Stop the node and keep its data; its address answers nobody from now on."""
         if self._container is not None:
             self._container.get_wrapped_container().stop(timeout=20)
+
+    def crash(self) -> None:
+        """Kill the node, which has no time to close its files, and keep its data."""
+        if self._container is not None:
+            self._container.get_wrapped_container().kill()
+
+    def start_again(self) -> None:
+        """Start the node that was stopped, with its data, and wait until it serves. Raises TimeoutError."""
+        if self._container is None:
+            raise NoContainersError("a node that was removed cannot be started again")
+        self._container.get_wrapped_container().start()
+        client = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+        for _ in range(START_LIMIT_S):
+            try:
+                client.list_topics(timeout=1)
+            except KafkaException:
+                continue
+            return
+        raise TimeoutError(f"{self._image} does not serve again within {START_LIMIT_S} s")
 
     def remove(self) -> None:
         """Remove the container with its data; calling it again does nothing."""
