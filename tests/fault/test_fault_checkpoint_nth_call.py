@@ -1,10 +1,12 @@
-"""The n-th call on the file system fails, for every n: a checkpoint is there whole, or it is not there."""
+"""The n-th call on the file system fails, or its process is killed there: a checkpoint is there whole, or not."""
 
 from __future__ import annotations
 
 import errno
 import os
 import shutil
+import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,11 +39,12 @@ _CHANGES: Final = frozenset({"os.remove", "os.rmdir"})
 
 
 class _Failing:
-    """Fails the n-th call below a folder, once; counts them."""
+    """Fails the n-th call below a folder, once, or kills the process there; counts them."""
 
     def __init__(self) -> None:
         self.root: str | None = None
         self.left = 0
+        self.kills = False
 
     def __call__(self, event: str, arguments: tuple[object, ...]) -> None:
         if self.root is None or event not in _CALLS | _CHANGES:
@@ -49,6 +52,8 @@ class _Failing:
         if event != "fcntl.flock" and self.root not in str(arguments[0]):
             return
         self.left -= 1
+        if self.left == 0 and self.kills:
+            os.kill(os.getpid(), signal.SIGKILL)
         if self.left == 0:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.root)
 
@@ -117,6 +122,33 @@ def test_a_checkpoint_is_of_before_or_of_after_whatever_call_fails(tmp_path: Pat
         assert _sound(root)[-1] == 30
         assert [path.name for path in root.glob("*/3/*/*")] == ["checkpoints"]
     assert failures > 20
+
+
+def die(root: Path, number: int) -> None:
+    """Go on until the call of this number, and be killed there."""
+    _FAILING.kills = True
+    with _FAILING.at(root, number):
+        _go_on(root)
+
+
+@pytest.mark.parametrize("number", range(2, 62, 5))
+def test_a_checkpoint_is_there_whole_or_not_wherever_its_process_is_killed(
+    tmp_path: Path, number: int
+) -> None:
+    """What it left in its live folder is removed by the next run, which goes on from the last checkpoint."""
+    with_checkpoints(tmp_path, 5, 10)
+    code = (
+        "import sys; from pathlib import Path; from tests.fault.test_fault_checkpoint_nth_call import die; "
+        "die(Path(sys.argv[1]), int(sys.argv[2]))"
+    )
+    repository = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path), str(number)], check=False, cwd=repository
+    )
+    assert done.returncode == -signal.SIGKILL
+    _go_on(tmp_path)
+    assert _sound(tmp_path)[-1] == 30
+    assert [path.name for path in tmp_path.glob("*/3/*/*")] == ["checkpoints"]
 
 
 @pytest.mark.parametrize("number", range(1, 12))
