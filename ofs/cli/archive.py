@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from ofs.cli.parameters import check_folders, events_options, json_option, read_rate_option
+from ofs.cli.parameters import Duration, check_folders, events_options, json_option, read_rate_option
 from ofs.cli.progress import progress_bar
+from ofs.cli.stopping import stopped_by_signals
 from ofs.cli.terminal import columns, say, write, write_json
 from ofs.errors import ExitCode, SourceError
+from ofs.units import SECOND_US, parse_duration_us
 
 if TYPE_CHECKING:
     from ofs.sources.archive import Manifest, PartitionReport, VerifyReport
@@ -34,29 +36,70 @@ def archive() -> None:
 
 @archive.command(
     "export",
-    epilog="\b\nExample:\n  ofs archive export --events kafka://localhost:9092 --stream card.events.v1 --out archive\n",
+    epilog="\b\nExamples:\n"
+    "  ofs archive export --events kafka://localhost:9092 --stream card.events.v1 --out archive\n"
+    "  ofs archive export --events kafka://localhost:9092 --stream card.events.v1 --out archive --follow\n",
 )
 @events_options
 @_stream
 @_out
+@click.option("--follow", is_flag=True, help="Go on with what comes, until Ctrl-C or SIGTERM.")
+@click.option(
+    "--flush-records",
+    type=click.IntRange(min=1),
+    default=100_000,
+    metavar="N",
+    help="With --follow: write files when so many offsets are new.",
+)
+@click.option(
+    "--flush-every",
+    type=Duration(),
+    default="1m",
+    help="With --follow: or write them when the first new offset has waited so long.",
+)
 @read_rate_option
 @json_option
 def export(
-    *, events: str, archive: str | None, stream: str, out: str, read_rate: int | None, as_json: bool
+    *,
+    events: str,
+    archive: str | None,
+    stream: str,
+    out: str,
+    follow: bool,
+    flush_records: int,
+    flush_every: str,
+    read_rate: int | None,
+    as_json: bool,
 ) -> None:
     """Copy what the log holds of a stream into an archive, or extend the one that is there.
 
-    What was copied stays valid when it is interrupted; the same command then goes on from there.
+    What was copied stays valid when it is interrupted, also by a kill; the same command then goes on from there.
+    With --follow the archive stays ahead of retention. Stopped, it finishes what it has read and ends with 0.
     """
     check_folders(events, archive)
     from ofs.runtime.endpoints import open_events
+    from ofs.sources.archive import Pace
     from ofs.sources.archive import export as copy
+    from ofs.sources.archive import follow as keep_up
 
     with (
         closing(open_events(events, archive=archive, read_rate=read_rate)) as log,
         progress_bar("records") as tell,
     ):
-        manifest = copy(log, stream, Path(out), lambda done, total: tell("exporting", done, total))
+        if follow:
+            pace = Pace(records=flush_records, seconds=parse_duration_us(flush_every) / SECOND_US)
+            with stopped_by_signals() as stop:
+                manifest = keep_up(
+                    log,
+                    stream,
+                    Path(out),
+                    pace,
+                    stop,
+                    progress=lambda done, total: tell("following", done, total),
+                    notice=say,
+                )
+        else:
+            manifest = copy(log, stream, Path(out), lambda done, total: tell("exporting", done, total))
     _write_manifest(manifest, out, as_json=as_json)
 
 

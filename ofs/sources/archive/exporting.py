@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,7 @@ from ofs.sources.archive.manifest import (
 )
 from ofs.sources.archive.parquet import mapped_write_errors
 from ofs.sources.archive.write import PartitionWriter, Progress, Timestamps, empty_entry, exclusive
-from ofs.units import OffsetRange
+from ofs.units import OffsetRange, next_offset
 
 _READ_RECORDS: Final = 8192
 
@@ -31,34 +32,80 @@ def export(log: EventLog, stream: str, out: Path, progress: Progress | None = No
     Effects: after each finished file the manifest is replaced, so a kill leaves a valid, shorter archive.
     Raises SourceError (TopicMissingError, ArchiveError where the archive is of another topic), SinkError.
     """
+    folder = stream_folder(out, stream)
+    info = described(log, stream)
+    with exclusive(folder):
+        return Extension(log, out, info, progress).archive()
+
+
+def described(log: EventLog, stream: str) -> StreamInfo:
+    """The stream as it is now. Raises TopicMissingError, SourceError where it is compacted."""
     info = log.describe(stream)
     if info is None:
         raise TopicMissingError(f"stream {stream} does not exist")
     if info.compacted:
         raise SourceError(f"stream {stream} is compacted: what is left of it is not its history")
-    folder = stream_folder(out, stream)
-    with exclusive(folder):
-        manifest = _manifest_for(folder, info)
-        wanted = [_wanted(manifest.partitions[part.partition], part) for part in info.partitions]
-        counter = _Counter(progress, sum(span.end - span.start for spans in wanted for span in spans))
-        for part, spans in zip(info.partitions, wanted, strict=True):
-            entry = manifest.partitions[part.partition]
-            tail = _tail(ArchiveLog(out), stream, entry)
-            writer = PartitionWriter(partition_folder(folder, part.partition), entry, tail)
-            try:
-                for span in spans:
-                    writer.skip_to(span.start)
-                    for batch in log.read(stream, part.partition, span, _READ_RECORDS):
-                        finished = writer.entry
-                        writer.write(batch)
-                        counter.add(len(batch))
-                        if writer.entry is not finished:
-                            manifest = _saved(folder, manifest, writer.entry)
-                    writer.cover(span.end)
-                manifest = _saved(folder, manifest, writer.entry)
-            finally:
-                writer.discard()
-        return manifest
+    return info
+
+
+class Extension:
+    """What of a stream, as it is described, comes after the end of its archive. Whoever makes it holds the folder."""
+
+    def __init__(self, log: EventLog, out: Path, info: StreamInfo, progress: Progress | None = None) -> None:
+        """Raises ArchiveError where the archive is of another topic, or of another log."""
+        self._log: Final = log
+        self._archive: Final = ArchiveLog(out)
+        self._info: Final = info
+        self._folder: Final = stream_folder(out, info.stream)
+        self._manifest = _manifest_for(self._folder, info)
+        self._wanted: Final = [
+            _wanted(self._manifest.partitions[part.partition], part) for part in info.partitions
+        ]
+        total = sum(span.end - span.start for spans in self._wanted for span in spans)
+        self._counter: Final = _Counter(progress, total)
+
+    def archive(self, is_stopped: Callable[[], bool] = lambda: False) -> Manifest:
+        """Write it, file by file; what was read is finished where it is stopped. Raises SourceError, SinkError."""
+        for part, spans in zip(self._info.partitions, self._wanted, strict=True):
+            if not is_stopped():
+                self._partition(part.partition, spans, is_stopped)
+        return self._manifest
+
+    def _partition(self, partition: int, spans: list[OffsetRange], is_stopped: Callable[[], bool]) -> None:
+        entry = self._manifest.partitions[partition]
+        tail = _tail(self._archive, self._info.stream, entry)
+        writer = PartitionWriter(partition_folder(self._folder, partition), entry, tail)
+        try:
+            for span in spans:
+                if is_stopped():
+                    break
+                writer.skip_to(span.start)
+                writer.cover(self._span(writer, partition, span, is_stopped))
+            self._save(writer.entry)
+        finally:
+            writer.discard()
+
+    def _span(
+        self, writer: PartitionWriter, partition: int, span: OffsetRange, is_stopped: Callable[[], bool]
+    ) -> int:
+        """Write the span's records; up to where it is covered now."""
+        for batch in self._log.read(self._info.stream, partition, span, _READ_RECORDS):
+            finished = writer.entry
+            writer.write(batch)
+            self._counter.add(len(batch))
+            if writer.entry is not finished:
+                self._save(writer.entry)
+            if is_stopped():
+                return next_offset(batch.offsets[-1])
+        return span.end
+
+    def _save(self, entry: PartitionEntry) -> None:
+        """Name the finished files in the manifest."""
+        entries = list(self._manifest.partitions)
+        entries[entry.partition] = entry
+        self._manifest = self._manifest.model_copy(update={"partitions": tuple(entries)})
+        with mapped_write_errors(self._folder):
+            save_manifest(self._folder, self._manifest)
 
 
 class _Counter:
@@ -119,12 +166,3 @@ def _tail(archive: ArchiveLog, stream: str, entry: PartitionEntry) -> list[Recor
         if both is not None:
             batches += archive.read(stream, entry.partition, both, _READ_RECORDS)
     return batches
-
-
-def _saved(folder: Path, manifest: Manifest, entry: PartitionEntry) -> Manifest:
-    entries = list(manifest.partitions)
-    entries[entry.partition] = entry
-    replaced = manifest.model_copy(update={"partitions": tuple(entries)})
-    with mapped_write_errors(folder):
-        save_manifest(folder, replaced)
-    return replaced
