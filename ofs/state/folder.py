@@ -258,10 +258,9 @@ class LiveState:
 
     def close(self) -> None:
         """Throw the live folder away; calling it again does nothing."""
-        try:
+        with suppress(StateError):  # a full disk: what cannot be flushed is thrown away all the same
             self._store.close()
-        finally:
-            self._live.discard()
+        self._live.discard()
 
     def _written(self, aside: Path, facts: CheckpointFacts) -> CheckpointManifest:
         """The checkpoint in the live folder, durable, its manifest written last."""

@@ -168,8 +168,13 @@ class RocksStateStore:
             if isinstance(error, StateError):
                 raise
             line = (str(error).splitlines() or [type(error).__name__])[0]
-            hint = "another process has it open" if "lock" in line.lower() else _HINT
-            raise StateError(f"state {self._path}: {what}: {line}", hint=hint) from error
+            raise StateError(f"state {self._path}: {what}: {line}", hint=_hint_for(line)) from error
+
+
+def _hint_for(line: str) -> str:
+    if "No space left" in line:
+        return "make room, then run again"
+    return "another process has it open" if "lock" in line.lower() else _HINT
 
 
 def _options(cache_bytes: int) -> Options:
