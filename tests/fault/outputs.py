@@ -94,22 +94,26 @@ class Requests:
         The certificate says what the log held: it is equal only where the log still was the same.
         """
         held = {topic: committed(self.bootstrap, topic) for topic in (*FILES, RUNS)}
+        owners = {topic: [_owner(message) for message in held[topic]] for topic in FILES}
         problems = []
         for name in names:
             folder = self.undisturbed(name)
             replay_id = json.loads((folder / "run.json").read_bytes())["replay_id"]
             for topic, file in FILES.items():
                 expected = (folder / file).read_bytes().splitlines()
-                mine = [text for text in map(_text, held[topic]) if _belongs(text, replay_id, name, expected)]
+                # a dead letter does not name its run, but the digest of the decisions
+                mine_are = {
+                    replay_id,
+                    *(json.loads(line)["source"] for line in expected if topic == DEAD_LETTERS),
+                }
+                rows = zip(held[topic], owners[topic], strict=True)
+                mine = [_text(message) for message, owner in rows if owner in mine_are]
                 if mine != expected:
                     problems.append(
                         f"{name}: {topic} holds {len(mine)} records, not those {len(expected)} of {file}"
                     )
-            ends = [
-                _text(message)
-                for message in held[RUNS]
-                if message.key() in (f"{replay_id}/certificate".encode(), replay_id.encode())
-            ]
+            keys = (f"{replay_id}/certificate".encode(), replay_id.encode())
+            ends = [_text(message) for message in held[RUNS] if message.key() in keys]
             certificate = (folder / "certificate.json").read_bytes().rstrip()
             if (
                 len(ends) != 2
@@ -147,9 +151,8 @@ def _text(message: Any) -> bytes:
     return bytes(message.value() or b"")
 
 
-def _belongs(text: bytes, replay_id: str, name: str, expected: Sequence[bytes]) -> bool:
-    """Whether a record of an output topic is one of this run: dead letters do not name their run."""
-    found = json.loads(text)
-    if "text" in found:
-        return text in expected
-    return replay_id in (found.get("replay_id"), found.get("provenance", {}).get("replay_id"))
+def _owner(message: Any) -> str | None:
+    """Whose record of an output topic it is: a run's, or that of the decisions with a line that is none."""
+    found = json.loads(_text(message))
+    owner = found.get("source") or found.get("replay_id") or found.get("provenance", {}).get("replay_id")
+    return None if owner is None else str(owner)

@@ -175,6 +175,8 @@ def test_progress_behind_an_open_transaction_is_waited_for(bootstrap_own: str, o
     _put(first, TEN[:4], size=2)
     with ThreadPoolExecutor(1) as other:
         beginning = other.submit(_begun, bootstrap_own)
+        with pytest.raises(TimeoutError):
+            beginning.result(3)
         foreign.commit_transaction(30)
         second = beginning.result(30)
     _put(second, TEN, size=10)
