@@ -60,9 +60,8 @@ class FolderSink:
             self._lock = _locked(partial)
             self._partial = partial
             try:
-                self._files = {
-                    name: _OutputFile(partial / name) for name in (PARITY, SNAPSHOTS, DEAD_LETTERS)
-                }
+                for name in (PARITY, SNAPSHOTS, DEAD_LETTERS):
+                    self._files[name] = _OutputFile(partial / name)
             except OSError:
                 self.abort()
                 raise

@@ -7,8 +7,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, Self
+from unittest import mock
+
+from ofs.runtime import replay as run_loop
 
 _MAIN: Final = 0
 Job = tuple["BatonFuture", Callable[..., Any], tuple[Any, ...]]
@@ -141,6 +145,13 @@ class BatonPool:
             self._baton.rest(number)
         self._idle.discard(number)
         self._baton.leave(number)
+
+
+@contextmanager
+def one_at_a_time(baton: Baton) -> Iterator[None]:
+    """The run loop's tasks run in threads that share the baton."""
+    with mock.patch.object(run_loop, "ThreadPoolExecutor", lambda workers, _name: BatonPool(baton, workers)):
+        yield
 
 
 def _perform(future: BatonFuture, work: Callable[..., Any], args: tuple[Any, ...]) -> None:

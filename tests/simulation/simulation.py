@@ -11,13 +11,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from unittest import mock
 
 from ofs.errors import OfsError, SinkError, SourceError
 from ofs.features import Registry
 from ofs.native import core
 from ofs.ports import StateStore
-from ofs.runtime import replay as run_loop
 from ofs.runtime.replay import ReplayOptions
 from tests.simulation.gate import Change, CrashError, Gate
 from tests.simulation.model_broker import modelled_reads
@@ -38,7 +36,7 @@ from tests.simulation.scenario import (
     make_scenario,
     reference,
 )
-from tests.simulation.scheduler import Baton, BatonPool
+from tests.simulation.scheduler import Baton, one_at_a_time
 from tests.simulation.states import open_store
 from topologies.bounded_replay import BoundedReplay
 
@@ -191,10 +189,7 @@ class Simulation:
             clock=SimulatedClock(gate),
             gate=gate,
         )
-        pool = mock.patch.object(
-            run_loop, "ThreadPoolExecutor", lambda workers, _name: BatonPool(baton, workers)
-        )
-        with pool, modelled_reads():
+        with one_at_a_time(baton), modelled_reads():
             self._end(launch, replay)
         return launch
 
