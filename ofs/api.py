@@ -47,6 +47,8 @@ def replay(
     read_rate: int | None = None,
     engine: str = "auto",
     state: str | Path | None = None,
+    state_memory: int | None = None,
+    checkpoint_every: int | None = None,
     basis: Mapping[str, Mapping[str, list[int]]] | None = None,
     basis_time: tuple[str, str] | None = None,
     streams: Sequence[str] = (),
@@ -57,7 +59,9 @@ def replay(
     `events`: `archive:DIR`, `kafka://HOST:PORT` (with `archive` beside it: one logical stream) or an EventLog.
     `decisions`: a file (plain, gzip, `-`), `kafka://HOST:PORT/TOPIC[?PARTITION=START-END]` or a DecisionSource.
     `out` or `sink`: a folder, or `kafka://HOST:PORT`; neither: the outputs are not kept, only the report.
-    `snapshots`: all, mismatch or none. `read_rate`: records a second. `state`: a folder for RocksDB state.
+    `snapshots`: all, mismatch or none. `read_rate`: records a second.
+    `state`: a folder of RocksDB states: a run starts from the best checkpoint there and leaves one at its end, and one
+    after each `checkpoint_every` offsets of a partition. `state_memory`: bytes of state that stay resident beside it.
     `basis`: `{stream: {"0": [start, end]}}`; or `basis_time`: log time `[from, to)` of `streams`.
     Raises UsageError, DefinitionError, SourceError, SinkError, StateError.
     """
@@ -66,6 +70,10 @@ def replay(
         workers=_positive("workers", workers),
         batch_size=_positive("batch_size", batch_size),
         max_skew_us=_duration("max_clock_skew", max_clock_skew),
+        state_memory_bytes=None if state_memory is None else _positive("state_memory", state_memory),
+        checkpoint_records=None
+        if checkpoint_every is None
+        else _positive("checkpoint_every", checkpoint_every),
     )
     request = _basis(basis, basis_time, tuple(streams))
     registry = features if isinstance(features, Registry) else Registry.load(features)
@@ -98,11 +106,12 @@ def snapshot(
     at_time: str | None = None,
     max_clock_skew: str = "5m",
     engine: str = "auto",
+    state: str | Path | None = None,
 ) -> dict[str, Any]:
     """One rebuilt snapshot (RebuiltFeatureSnapshot), for a decision or for what is asked.
 
     Asked: `stream`, `keys` as `type:id`, `groups` as `name:version` or `name:latest`, `pins`, `as_of`, `basis`, and the
-    cut: `{"0": next_offset, …}`, or `at_time`, which the log resolves to offsets.
+    cut: `{"0": next_offset, …}`, or `at_time`, which the log resolves to offsets. `state`: as for `replay`.
     Raises UsageError, NotCheckableError with the reason where the snapshot cannot be established, SourceError.
     """
     registry = features if isinstance(features, Registry) else Registry.load(features)
@@ -121,6 +130,7 @@ def snapshot(
         sink=sink,
         options=ReplayOptions(max_skew_us=_duration("max_clock_skew", max_clock_skew)),
         engine=engine,
+        state=None if state is None else Path(state),
     ).run()
     return _rebuilt(sink, is_asked=is_asked)
 

@@ -46,6 +46,22 @@ class Timestamp(click.ParamType):
         return value
 
 
+class Size(click.ParamType):
+    """A size in bytes, from a whole number and KiB, MiB or GiB."""
+
+    name = "size"
+    _FORM: Final = re.compile(r"([1-9][0-9]{0,9})(KiB|MiB|GiB)", re.ASCII)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Bytes; fails where it is no size."""
+        match = self._FORM.fullmatch(str(value))
+        if match is None:
+            self.fail(
+                f"{value!r} is not a size: a whole number and KiB, MiB or GiB, as in 512MiB", param, ctx
+            )
+        return int(match[1]) << {"KiB": 10, "MiB": 20, "GiB": 30}[match[2]]
+
+
 class Matching(click.ParamType):
     """A text of a form; `example` says it in an error."""
 

@@ -11,6 +11,7 @@ import click
 from ofs.cli.parameters import (
     Duration,
     Json,
+    Size,
     Timestamp,
     check_folders,
     engine_option,
@@ -80,7 +81,24 @@ Examples:
 )
 @read_rate_option
 @engine_option
-@click.option("--state", metavar="DIR", help="Keep the state in RocksDB in this folder. Default: in memory.")
+@click.option(
+    "--state",
+    metavar="DIR",
+    help="Keep states and checkpoints in this folder: the run starts from the best checkpoint there and leaves one at "
+    "its end. Default: in memory, from the log alone.",
+)
+@click.option(
+    "--state-memory",
+    type=Size(),
+    metavar="SIZE",
+    help="With --state: how much of it stays in memory, as in 512MiB. Default: all of it.",
+)
+@click.option(
+    "--checkpoint-every",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="With --state: a checkpoint after so many offsets of a partition. Default: at the end alone.",
+)
 @click.option(
     "--basis",
     type=Json(read_basis),
@@ -126,6 +144,7 @@ def replay(
     Exit code: 0 all MATCH, 1 any MISMATCH, 3 no MISMATCH but UNCHECKABLE or dead letters.
     """
     _check_outputs(out, sink, create_topics=create_topics)
+    _check_state(given)
     _check_basis(basis, time_from, time_to, streams)
     check_folders(given["events"], given["archive"])
     import ofs
@@ -174,6 +193,13 @@ def _check_outputs(out: str | None, sink: str | None, *, create_topics: bool) ->
         )
     if create_topics and sink is None:
         raise click.UsageError("--create-topics goes with --sink", click.get_current_context())
+
+
+def _check_state(given: dict[str, Any]) -> None:
+    if given["state"] is None and (given["state_memory"], given["checkpoint_every"]) != (None, None):
+        raise click.UsageError(
+            "--state-memory and --checkpoint-every go with --state", click.get_current_context()
+        )
 
 
 def _check_basis(basis: object, time_from: str | None, time_to: str | None, streams: tuple[str, ...]) -> None:

@@ -83,6 +83,11 @@ _ASKED: Final = {
     help="How much earlier than it happened an event may have been logged: a number and us, ms, s, m, h, d or w.",
 )
 @engine_option
+@click.option(
+    "--state",
+    metavar="DIR",
+    help="Go on from the best checkpoint in this folder. Default: read the log alone.",
+)
 @json_option
 def snapshot(
     *,
@@ -95,6 +100,7 @@ def snapshot(
     features: str,
     max_clock_skew: str,
     engine: str,
+    state: str | None,
     **asked: Any,
 ) -> None:
     """Rebuild one snapshot: the features of some keys at a cut of the log and an as-of.
@@ -119,6 +125,7 @@ def snapshot(
         features=features,
         max_clock_skew=max_clock_skew,
         engine=engine,
+        state=state,
         **question,
     )
     if sys.stdout.isatty() and not as_json:

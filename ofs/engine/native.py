@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ofs.native import core
 
 if TYPE_CHECKING:
-    from ofs.engine.port import DecisionSet, Fold
+    from ofs.engine.port import DecisionSet, Fold, StatefulFold
 
 
 class NativeEngine:
@@ -34,6 +34,16 @@ class NativeEngine:
     ) -> Fold:
         """The empty state of a partition."""
         fold: Fold = self._core.Fold(plan, scopes, stream, partition, start, max_skew_us)
+        return fold
+
+    def resident_prefixes(self) -> list[bytes]:
+        """See Engine."""
+        prefixes: list[bytes] = self._core.Fold.resident_prefixes()
+        return prefixes
+
+    def open_fold(self, plan: Any, scopes: list[bytes], entries: list[tuple[bytes, bytes]]) -> StatefulFold:
+        """See Engine."""
+        fold: StatefulFold = self._core.Fold.open(plan, scopes, entries)
         return fold
 
     def assemble(

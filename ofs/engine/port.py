@@ -5,7 +5,7 @@ The surface is that of the native core (`ofs/_core.pyi`, where every call is des
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ofs.planner.shapes import Members, Shape
 from ofs.ports import Header
@@ -67,7 +67,26 @@ class Fold(Protocol):
     def watermarks(self, decisions: Any, lo: int, hi: int) -> list[tuple[int, int | None]]: ...
     def skew_violation(self) -> int | None: ...
     def certificate(self) -> bytes: ...
+
+
+@runtime_checkable
+class StatefulFold(Fold, Protocol):
+    """A fold whose state can lie in a store; see `ofs/_core.pyi`."""
+
     def drain_state(self) -> list[tuple[bytes, bytes]]: ...
+    @property
+    def is_lazy(self) -> bool: ...
+    def event_time_us_max(self) -> int | None: ...
+    def needs(
+        self, values: list[bytes | None], offsets: list[int], first: int, limit: int, queries: Any
+    ) -> tuple[list[bytes], list[bytes]]: ...
+    def supply(
+        self,
+        found: list[tuple[bytes, bytes | None]],
+        scanned: list[tuple[bytes, list[tuple[bytes, bytes]]]],
+    ) -> None: ...
+    def evict(self, limit_bytes: int) -> None: ...
+    def watermark_prefixes(self) -> list[bytes]: ...
 
 
 class Verdict(Protocol):
@@ -103,3 +122,16 @@ class Engine(Protocol):
         replay_id: str,
         snapshots: str,
     ) -> list[Any]: ...
+
+
+@runtime_checkable
+class StatefulEngine(Engine, Protocol):
+    """An engine whose folds can be opened from a store."""
+
+    def resident_prefixes(self) -> list[bytes]:
+        """The prefixes of the state entries that `open_fold` needs at once."""
+        ...
+
+    def open_fold(self, plan: Any, scopes: list[bytes], entries: list[tuple[bytes, bytes]]) -> StatefulFold:
+        """The fold whose drained entries a store holds. Raises ValueError where they are of another plan or format."""
+        ...

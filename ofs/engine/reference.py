@@ -326,9 +326,6 @@ class ReferenceFold:
     def certificate(self) -> bytes:
         return jcs(self._history.certificate(self._digest.root()))
 
-    def drain_state(self) -> list[tuple[bytes, bytes]]:
-        return []  # its state lives as long as the run: nothing to keep
-
 
 @dataclass(frozen=True, slots=True)
 class ReferenceVerdict:

@@ -15,7 +15,7 @@ from ofs.planner.shapes import Decisions, Members, Shape
 from ofs.ports import PartitionInfo
 from ofs.units import OffsetRange, missing_ranges
 
-StartFrom = Literal["origin", "bound"]
+StartFrom = Literal["origin", "bound", "checkpoint"]
 _NOT_BLOCKING: Final = frozenset({Reason.ONLINE_HASH_MISSING})
 
 
@@ -23,7 +23,8 @@ _NOT_BLOCKING: Final = frozenset({Reason.ONLINE_HASH_MISSING})
 class PartitionPlan:
     """What is read of one partition: `[start, end)`, as far as the log holds it: no answer needs what lies in a gap.
 
-    `start_from`: the log's beginning, or a proven bound in time.
+    `start_from`: the log's beginning, a proven bound in time, or a checkpoint of a state that began at `start`; then
+    `resume_from` is the checkpoint's cut, else the start.
     """
 
     stream: str
@@ -34,17 +35,21 @@ class PartitionPlan:
     start: int
     start_from: StartFrom
     end: int
+    resume_from: int
 
     @property
     def spans(self) -> list[OffsetRange]:
-        """The parts of `[start, end)` that the log holds, in order."""
-        wanted = OffsetRange(self.start, self.end)
-        return [both for held in self.info.ranges if (both := held.intersection(wanted)) is not None]
+        """The parts of `[resume_from, end)` that the log holds, in order: what is read."""
+        return [both for held in self.info.ranges if (both := held.intersection(self._wanted)) is not None]
 
     @property
     def unread(self) -> list[OffsetRange]:
-        """The parts of `[start, end)` that the log does not hold."""
-        return missing_ranges(OffsetRange(self.start, self.end), list(self.info.ranges))
+        """The parts of `[resume_from, end)` that the log does not hold."""
+        return missing_ranges(self._wanted, list(self.info.ranges))
+
+    @property
+    def _wanted(self) -> OffsetRange:
+        return OffsetRange(self.resume_from, max(self.resume_from, self.end))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +201,15 @@ class _Needs:
             if info is not None and described is not None:
                 start, start_from = _start(facts, stream, info, need, max_skew_us)
                 yield PartitionPlan(
-                    stream, partition, described.log_id, described.topic_id, info, start, start_from, need.end
+                    stream,
+                    partition,
+                    described.log_id,
+                    described.topic_id,
+                    info,
+                    start,
+                    start_from,
+                    need.end,
+                    start,
                 )
 
 

@@ -38,7 +38,8 @@ from ofs.runtime.certificate import certificate
 from ofs.runtime.clock import Clock
 from ofs.runtime.outcome import OutcomeWriter
 from ofs.runtime.report import Progress, ProgressCallback, ReplayReport
-from ofs.runtime.task import PartitionTask, StoreFactory, TaskContext
+from ofs.runtime.task import PartitionTask, TaskContext
+from ofs.runtime.task_state import OpenStore, StateOptions
 from ofs.units import OffsetRange, format_timestamp_us
 from ofs.version import VERSION
 
@@ -50,7 +51,9 @@ class ReplayOptions:
     """How a run is executed. Only `snapshots` and `max_skew_us` change bytes of its outputs.
 
     `batch_size`: records a read, and decisions a chunk. `end_wait_us`: how long a cut beyond the log's end is waited
-    for (the last stable offset of a live topic can lag behind). `self_checked`: what a self-check of the batch found.
+    for (the last stable offset of a live topic can lag behind). `state_memory_bytes`: how much of the state stays
+    resident where it is kept in a store; None: all of it. `checkpoint_records`: a checkpoint of a partition's state
+    after so many offsets; None: at the end of the run alone. `self_checked`: what a self-check of the batch found.
     """
 
     snapshots: SnapshotOutput = SnapshotOutput.ALL
@@ -58,6 +61,8 @@ class ReplayOptions:
     batch_size: int = 8_192
     max_skew_us: int = 300_000_000
     end_wait_us: int = 10_000_000
+    state_memory_bytes: int | None = None
+    checkpoint_records: int | None = None
     self_checked: SelfCheck | None = None
 
 
@@ -79,7 +84,7 @@ def run_replay(
     options: ReplayOptions,
     *,
     clock: Clock,
-    open_store: StoreFactory,
+    open_store: OpenStore,
     progress: ProgressCallback,
     notices: tuple[str, ...] = (),
 ) -> ReplayReport:
@@ -139,7 +144,7 @@ class _Run:
     def execute(
         self,
         sink: OutputSink,
-        open_store: StoreFactory,
+        open_store: OpenStore,
         clock: Clock,
         started_us: int,
         progress: ProgressCallback,
@@ -181,7 +186,7 @@ class _Run:
             verified_only=True,
         )
 
-    def _tasks(self, stack: ExitStack, open_store: StoreFactory) -> list[PartitionTask]:
+    def _tasks(self, stack: ExitStack, open_store: OpenStore) -> list[PartitionTask]:
         context = TaskContext(
             engine=self._engine,
             compiled=self._engine.compile(
@@ -192,14 +197,26 @@ class _Run:
             log=self._given.log,
             batch_size=self._options.batch_size,
             max_skew_us=self._options.max_skew_us,
+            open_store=open_store,
+            state=StateOptions(
+                replay_id=self.replay_id,
+                digests=self._plan.digests,
+                memory_bytes=self._memory_bytes(),
+                checkpoint_records=self._options.checkpoint_records,
+            ),
         )
         self._compiled = context.compiled
         tasks = []
         for partition in self._plan.partitions:
-            task = PartitionTask(context, partition, open_store)
+            task = PartitionTask(context, partition)
             stack.callback(task.close)
             tasks.append(task)
         return tasks
+
+    def _memory_bytes(self) -> int | None:
+        """Each partition's part of the limit."""
+        limit = self._options.state_memory_bytes
+        return None if limit is None else limit // max(1, len(self._plan.partitions))
 
     def _bind(self) -> None:
         decisions = self._batch.decisions
@@ -250,6 +267,8 @@ class _Run:
 
     def _resolve_watermarks(self, tasks: list[PartitionTask], lo: int, hi: int) -> bool:
         """Derive the as-of of the chunk's watermark decisions; True where there are any."""
+        if not any(shape.as_of_basis == "watermark" for shape in self._batch.decisions.shapes()):
+            return False
         maxima: dict[int, list[int | None]] = defaultdict(list)
         for task in tasks:
             for index, time_us in task.watermarks(self._batch.decisions, lo, hi):

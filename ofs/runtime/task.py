@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from ofs.engine.port import DecisionSet, Engine, Fold
+from ofs.engine.port import DecisionSet, Engine
 from ofs.errors import invariant
 from ofs.planner.plan import PartitionPlan
-from ofs.ports import EventLog, RecordBatch, StateStore
+from ofs.ports import EventLog, RecordBatch
+from ofs.runtime.task_state import OpenStore, StateOptions, TaskState
 from ofs.units import INT64_MAX
 
 _ANY_CUT: Final = INT64_MAX
@@ -25,12 +26,8 @@ class TaskContext:
     log: EventLog
     batch_size: int
     max_skew_us: int
-
-
-class StoreFactory(Protocol):
-    """Opens the state of one partition; None where the run keeps its state in memory only."""
-
-    def __call__(self, stream: str, partition: int, start_from: str) -> StateStore | None: ...
+    open_store: OpenStore
+    state: StateOptions
 
 
 @dataclass(slots=True)
@@ -56,14 +53,18 @@ class FoldTask:
     Effects: reads the log, writes the store: one atomic batch for each batch read.
     """
 
-    def __init__(self, context: TaskContext, plan: PartitionPlan, store: StateStore | None) -> None:
-        self.plan: Final = plan
+    def __init__(self, context: TaskContext, plan: PartitionPlan) -> None:
         self._context: Final = context
-        self._store: Final = store
-        self._fold: Final[Fold] = context.engine.fold(
-            context.compiled, context.scopes, plan.stream, plan.partition, plan.start, context.max_skew_us
+        self._state: Final = TaskState(
+            context.engine,
+            context.compiled,
+            context.scopes,
+            context.max_skew_us,
+            context.open_store,
+            context.state,
         )
-        self._reader = _Reader(_batches(context, plan))
+        self.plan, self._fold = self._state.open(plan)
+        self._reader = _Reader(_batches(context, self.plan))
         self.records_read = 0
 
     def fold_to(self, target: int, queries: Any) -> None:
@@ -73,6 +74,7 @@ class FoldTask:
             if batch is None or batch.offsets[self._reader.position] >= target:
                 break
             first = self._reader.position
+            self._state.supply(batch.values, batch.offsets, first, target, queries)
             self._reader.position = self._fold.apply(
                 batch.offsets,
                 batch.log_ts_us,
@@ -85,13 +87,19 @@ class FoldTask:
                 queries,
             )
             self.records_read += self._reader.position - first
-            if self._store is not None:
-                self._store.write(self._fold.drain_state())
-        self._fold.advance(max(target, self._fold.frontier), queries)
+            self._state.keep()
+        reached = max(target, self._fold.frontier)
+        self._state.supply([], [], 0, reached, queries)
+        self._fold.advance(reached, queries)
 
     def watermarks(self, decisions: DecisionSet, lo: int, hi: int) -> list[tuple[int, int | None]]:
         """See `ofs/_core.pyi`, Fold.watermarks."""
+        self._state.supply_watermarks()
         return self._fold.watermarks(decisions, lo, hi)
+
+    def end(self) -> None:
+        """Keep a checkpoint of what was folded."""
+        self._state.end()
 
     def skew_violation(self) -> int | None:
         """The first offset read that voids a start bound in time."""
@@ -103,8 +111,7 @@ class FoldTask:
 
     def close(self) -> None:
         """Release the state."""
-        if self._store is not None:
-            self._store.close()
+        self._state.close()
 
 
 def _batches(context: TaskContext, plan: PartitionPlan) -> Iterator[RecordBatch]:
@@ -119,15 +126,11 @@ class PartitionTask:
     above v: those are answered by a second fold from offset 0, or not at all where that is gone.
     """
 
-    def __init__(self, context: TaskContext, plan: PartitionPlan, open_store: StoreFactory) -> None:
+    def __init__(self, context: TaskContext, plan: PartitionPlan) -> None:
         self._context: Final = context
-        self._open_store: Final = open_store
-        self._planned: Final = self._task(plan)
+        self._planned: Final = FoldTask(context, plan)
         self._from_origin: FoldTask | None = None
-        self.plan: Final = plan
-
-    def _task(self, plan: PartitionPlan) -> FoldTask:
-        return FoldTask(self._context, plan, self._open_store(plan.stream, plan.partition, plan.start_from))
+        self.plan: Final = self._planned.plan
 
     @property
     def records_read(self) -> int:
@@ -138,7 +141,7 @@ class PartitionTask:
     @property
     def void_from(self) -> int | None:
         """Cuts above this offset cannot rest on the planned start."""
-        return self._planned.skew_violation() if self.plan.start_from == "bound" else None
+        return self._planned.skew_violation() if self.plan.start > 0 else None
 
     @property
     def lost_from(self) -> int | None:
@@ -167,6 +170,7 @@ class PartitionTask:
         nothing.seal()
         for task in self._tasks():
             task.fold_to(self.plan.end, self._queries(nothing, 0, 0, 0, _ANY_CUT))
+            task.end()
 
     def certificate(self) -> tuple[PartitionPlan, bytes]:
         """What was read, by the fold that reaches furthest back."""
@@ -193,7 +197,8 @@ class PartitionTask:
         if self.lost_from is not None:
             return [within]
         if self._from_origin is None:
-            self._from_origin = self._task(replace(self.plan, start=0, start_from="origin"))
+            origin = replace(self.plan, start=0, start_from="origin", resume_from=0)
+            self._from_origin = FoldTask(self._context, origin)
         beyond = self._queries(decisions, lo, hi, void_from + 1, _ANY_CUT)
         self._from_origin.fold_to(target, beyond)
         invariant(beyond.answered == len(beyond), "a query was left unanswered")

@@ -12,11 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ofs.contracts.checkpoint import StateIdentity
 from ofs.errors import OfsError, SinkError, SourceError
 from ofs.features import Registry
 from ofs.native import core
+from ofs.planner.plan import PartitionPlan
 from ofs.ports import StateStore
 from ofs.runtime.replay import ReplayOptions
+from ofs.state.folder import StateFolder
 from tests.simulation.gate import Change, CrashError, Gate
 from tests.simulation.model_broker import modelled_reads
 from tests.simulation.model_log import Cluster, ModelTopic, ReaderLog
@@ -102,8 +105,10 @@ class SimulatedReplay(BoundedReplay):
 
     gate: Gate = field(kw_only=True)
 
-    def _open_store(self, stream: str, partition: int, start_from: str) -> StateStore | None:
-        name = f"{stream}-{partition}.{start_from}"
+    def _open_store(
+        self, states: StateFolder | None, plan: PartitionPlan, identity: StateIdentity
+    ) -> StateStore | None:
+        name = f"{plan.stream}-{plan.partition}.{plan.start_from}"
         return open_store(None if self.state is None else self.state / name, self.gate, name)
 
 
@@ -162,7 +167,7 @@ class Simulation:
         gate = Gate(
             baton,
             draw_faults(chance, self._scenario.place) if is_faulty else [],
-            draw_changes(chance, cluster, self._hazards) if is_faulty else [],
+            draw_changes(chance, cluster) if is_faulty else [],
             self._hazards,
         )
         if isinstance(self._place, TopicPlace) and number > 0 and chance.random() < 0.8:

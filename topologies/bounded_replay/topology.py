@@ -6,13 +6,14 @@ decisions ──> planner ──> one task a partition ──> assembler ──>
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from ofs.contracts.checkpoint import StateIdentity
 from ofs.engine.native import NativeEngine
 from ofs.engine.port import Engine
 from ofs.engine.reference import ReferenceEngine
@@ -20,13 +21,14 @@ from ofs.errors import UsageError
 from ofs.features import Registry
 from ofs.native import core
 from ofs.planner.basis import BasisRequest
+from ofs.planner.checkpoints import best_first
+from ofs.planner.plan import PartitionPlan
 from ofs.ports import DecisionSource, EventLog, OutputSink, StateStore
 from ofs.runtime.basis import resolve_basis
 from ofs.runtime.clock import Clock, SystemClock
 from ofs.runtime.replay import ReplayInput, ReplayOptions, run_replay
 from ofs.runtime.report import Progress, ReplayReport
-from ofs.sources.archive.manifest import stream_folder
-from ofs.state.rocks import RocksStateStore
+from ofs.state.folder import StateFolder
 
 _NO_CORE: Final = (
     "no native core was built, so the reference engine runs, which is slow: install cargo, run `make setup`"
@@ -58,26 +60,33 @@ class BoundedReplay:
     def run(self) -> ReplayReport:
         """Run to the end; see `ofs.runtime.replay.run_replay`."""
         engine, notices = choose_engine(self.engine)
+        states = self._states(engine)
         with closing(self.log):
             log, basis, mapping = resolve_basis(self.log, self.basis)
-            return run_replay(
+            report = run_replay(
                 engine,
                 ReplayInput(log, self.decisions, self.registry, basis, mapping),
                 self.sink,
                 self.options,
                 clock=self.clock,
-                open_store=self._open_store,
+                open_store=partial(self._open_store, states),
                 progress=self.progress,
                 notices=notices,
             )
+        return report if states is None else replace(report, notices=(*report.notices, *states.notices))
 
-    def _open_store(self, stream: str, partition: int, start_from: str) -> StateStore | None:
-        """A fresh state for one fold: a run's state is its own until checkpoints carry it over."""
-        if self.state is None:
+    def _states(self, engine: Engine) -> StateFolder | None:
+        """Where partitions' states are kept; the reference engine keeps its own in memory."""
+        return None if self.state is None or engine.name == ReferenceEngine.name else StateFolder(self.state)
+
+    def _open_store(
+        self, states: StateFolder | None, plan: PartitionPlan, identity: StateIdentity
+    ) -> StateStore | None:
+        """The state of one partition, from the best checkpoint there is."""
+        if states is None:
             return None
-        folder = stream_folder(self.state, stream) / f"{partition}.{start_from}"
-        shutil.rmtree(folder, ignore_errors=True)
-        return RocksStateStore(folder)
+        candidates = best_first(plan, identity, states.checkpoints(plan.stream, plan.partition))
+        return states.open(identity, candidates)
 
 
 def choose_engine(name: str) -> tuple[Engine, tuple[str, ...]]:

@@ -1,0 +1,160 @@
+"""A fold's state behind a store: opened from a checkpoint, written batch by batch, checkpointed on the way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final, cast
+
+from ofs.contracts import FeatureGroupRef
+from ofs.contracts.checkpoint import StateIdentity
+from ofs.engine.port import Engine, Fold, StatefulEngine, StatefulFold
+from ofs.errors import invariant
+from ofs.planner.plan import PartitionPlan
+from ofs.ports import StateStore
+from ofs.state.folder import CheckpointFacts, LiveState
+
+OpenStore = Callable[[PartitionPlan, StateIdentity], StateStore | None]
+"""Opens the state of one partition; None where the run keeps its state in memory only."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateOptions:
+    """How a run keeps its state.
+
+    `replay_id` and `digests` (definition digests by name and version): what a checkpoint says it was made from.
+    `memory_bytes`: how much of a partition's state stays resident beside a store; None: all of it.
+    `checkpoint_records`: a checkpoint after so many records; None: at the end of the run alone.
+    """
+
+    replay_id: str
+    digests: dict[tuple[str, str], str]
+    memory_bytes: int | None = None
+    checkpoint_records: int | None = None
+
+
+class TaskState:
+    """Stands between one fold and its store. Without a store every call but `open` does nothing."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        compiled: Any,
+        scopes: list[bytes],
+        max_skew_us: int,
+        open_store: OpenStore,
+        options: StateOptions,
+    ) -> None:
+        self._engine: Final = engine
+        self._compiled: Final = compiled
+        self._scopes: Final = scopes
+        self._max_skew_us: Final = max_skew_us
+        self._open_store: Final = open_store
+        self._options: Final = options
+        self._kept: _Kept | None = None
+
+    def open(self, plan: PartitionPlan) -> tuple[PartitionPlan, Fold]:
+        """The plan and the fold to go on with: from the best checkpoint, or from the planned start."""
+        identity = StateIdentity.of(
+            stream=plan.stream,
+            log_id=plan.log_id,
+            partition=plan.partition,
+            group_digests=list(self._options.digests.values()),
+            scopes=self._scopes,
+            max_skew_us=self._max_skew_us,
+            start=plan.start,
+        )
+        store = self._open_store(plan, identity)
+        checkpoint = store.checkpoint if isinstance(store, LiveState) else None
+        if store is None or checkpoint is None:
+            fold = self._engine.fold(
+                self._compiled, self._scopes, plan.stream, plan.partition, plan.start, self._max_skew_us
+            )
+            origin = plan.start_from
+        else:
+            fold, origin = self._opened(store), checkpoint.start_from
+            plan = replace(plan, start=checkpoint.since, start_from="checkpoint", resume_from=fold.frontier)
+        if store is not None:
+            invariant(isinstance(fold, StatefulFold), f"the {self._engine.name} engine was given a store")
+            self._kept = _Kept(store, cast(StatefulFold, fold), origin, plan, fold.frontier)
+        return plan, fold
+
+    def _opened(self, store: StateStore) -> Fold:
+        engine = cast(StatefulEngine, self._engine)
+        entries = [entry for prefix in engine.resident_prefixes() for entry in store.scan(prefix)]
+        return engine.open_fold(self._compiled, self._scopes, entries)
+
+    def supply(
+        self, values: list[bytes | None], offsets: list[int], first: int, limit: int, queries: Any
+    ) -> None:
+        """Load what the fold needs of the store for these records and queries and does not hold."""
+        kept = self._kept
+        if kept is None or not kept.fold.is_lazy:
+            return
+        keys, prefixes = kept.fold.needs(values, offsets, first, limit, queries)
+        if keys or prefixes:
+            found = list(zip(keys, kept.store.get_many(keys), strict=True))
+            kept.fold.supply(found, [(prefix, list(kept.store.scan(prefix))) for prefix in prefixes])
+
+    def supply_watermarks(self) -> None:
+        """Load what `watermarks` of cuts behind the frontier needs."""
+        kept = self._kept
+        if kept is not None and kept.fold.is_lazy:
+            prefixes = kept.fold.watermark_prefixes()
+            kept.fold.supply([], [(prefix, list(kept.store.scan(prefix))) for prefix in prefixes])
+
+    def keep(self) -> None:
+        """Write what changed in one atomic batch; make room; take a checkpoint where one is due."""
+        kept = self._kept
+        if kept is None:
+            return
+        kept.store.write(kept.fold.drain_state())
+        if self._options.memory_bytes is not None:
+            kept.fold.evict(self._options.memory_bytes)
+        every = self._options.checkpoint_records
+        if every is not None and kept.fold.frontier - kept.checkpointed >= every:
+            self._take(kept)
+
+    def end(self) -> None:
+        """Take the last checkpoint."""
+        if self._kept is not None:
+            self._kept.store.write(self._kept.fold.drain_state())
+            self._take(self._kept)
+
+    def close(self) -> None:
+        """Release the store."""
+        if self._kept is not None:
+            self._kept.store.close()
+
+    def _take(self, kept: _Kept) -> None:
+        if not isinstance(kept.store, LiveState) or kept.fold.frontier <= kept.checkpointed:
+            return
+        groups = tuple(
+            FeatureGroupRef(name=name, version=version, digest=digest)
+            for (name, version), digest in sorted(self._options.digests.items())
+        )
+        kept.store.take(
+            CheckpointFacts(
+                frontier=kept.fold.frontier,
+                start_from="bound" if kept.origin == "bound" else "origin",
+                topic_id=kept.plan.topic_id,
+                groups=groups,
+                watermark_us=kept.fold.event_time_us_max(),
+                input_digest=json.loads(kept.fold.certificate())["content_digest"],
+                created_from=self._options.replay_id,
+                unread=tuple(gap for gap in kept.plan.unread if gap.end <= kept.fold.frontier),
+            )
+        )
+        kept.checkpointed = kept.fold.frontier
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A fold with its store. `origin`: what its start rests on. `checkpointed`: the frontier of the last checkpoint."""
+
+    store: StateStore
+    fold: StatefulFold
+    origin: str
+    plan: PartitionPlan
+    checkpointed: int
