@@ -1,14 +1,16 @@
-"""The Python API: `ofs.replay` and `ofs.snapshot`, for notebooks and for the command line alike."""
+"""The Python API: `ofs.replay`, `ofs.snapshot`, `ofs.selfcheck`, for notebooks and for the command line alike."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace as with_members
 from pathlib import Path
 from typing import Any, Final
 
 from ofs.contracts import ParityResult, Reason, SnapshotOutput
-from ofs.errors import NotCheckableError, UsageError
+from ofs.errors import InvariantViolation, NotCheckableError, UsageError
 from ofs.features import Registry
 from ofs.parity.records import reason_text
 from ofs.planner.basis import BasisRequest, offset_basis, time_basis
@@ -16,15 +18,19 @@ from ofs.ports import DecisionSource, EventLog, OutputSink
 from ofs.runtime.endpoints import open_decisions, open_events, open_sink
 from ofs.runtime.replay import ReplayOptions
 from ofs.runtime.report import Progress, ReplayReport
+from ofs.runtime.selfcheck import Manner, SelfCheckReport, self_check
 from ofs.sinks.discard import DiscardSink
 from ofs.sinks.memory import MemorySink
 from ofs.sources.decisions import MemoryDecisionSource
 from ofs.units import parse_duration_us, parse_timestamp_us
 from topologies.bounded_replay import BoundedReplay
 
-__all__ = ["replay", "snapshot"]
+__all__ = ["replay", "selfcheck", "snapshot"]
 
 _ASKED: Final = "snapshot"
+_CHECK_POINTS: Final = 4
+"""Batches from one checkpoint to the next, in a run of a self-check with its state on disk."""
+_CHECK_MEMORY_BYTES: Final = 16 * 1024 * 1024
 
 
 def _ignore(_progress: Progress) -> None:
@@ -52,6 +58,7 @@ def replay(
     basis: Mapping[str, Mapping[str, list[int]]] | None = None,
     basis_time: tuple[str, str] | None = None,
     streams: Sequence[str] = (),
+    self_check_runs: int | None = None,
     progress: Callable[[Progress], None] = _ignore,
 ) -> ReplayReport:
     """Replay the log for a batch of decisions and say MATCH, MISMATCH or UNCHECKABLE for each.
@@ -63,7 +70,8 @@ def replay(
     `state`: a folder of RocksDB states: a run starts from the best checkpoint there and leaves one at its end, and one
     after each `checkpoint_every` offsets of a partition. `state_memory`: bytes of state that stay resident beside it.
     `basis`: `{stream: {"0": [start, end]}}`; or `basis_time`: log time `[from, to)` of `streams`.
-    Raises UsageError, DefinitionError, SourceError, SinkError, StateError.
+    `self_check_runs`: before anything is written, the batch is run so many times and compared, as by `selfcheck`.
+    Raises UsageError, DefinitionError, SourceError, SinkError, StateError; InvariantViolation: a self-check differs.
     """
     options = ReplayOptions(
         snapshots=_snapshot_output(snapshots),
@@ -77,9 +85,22 @@ def replay(
     )
     request = _basis(basis, basis_time, tuple(streams))
     registry = features if isinstance(features, Registry) else Registry.load(features)
+    log = _events(events, archive, read_rate)
+    source = open_decisions(decisions) if isinstance(decisions, str) else decisions
+    if self_check_runs is not None:
+        with ExitStack() as stack:
+            stack.callback(log.close)
+            checked = _checked(log, source, registry, options, engine, request, self_check_runs, progress)
+            if not checked.is_equal:
+                raise InvariantViolation(
+                    f"defect in OFS: runs of one batch differ in {', '.join(checked.differing)}",
+                    hint="nothing was written; see `ofs selfcheck`",
+                )
+            options = with_members(options, self_checked=checked.to_contract())
+            stack.pop_all()  # the run that follows reads the log, and closes it
     return BoundedReplay(
-        log=_events(events, archive, read_rate),
-        decisions=open_decisions(decisions) if isinstance(decisions, str) else decisions,
+        log=log,
+        decisions=source,
         registry=registry,
         sink=_sink(out, sink, create_topics=create_topics),
         options=options,
@@ -88,6 +109,73 @@ def replay(
         basis=request,
         progress=progress,
     ).run()
+
+
+def selfcheck(
+    *,
+    events: str | EventLog,
+    decisions: str | DecisionSource,
+    features: str | Path | Registry,
+    archive: str | Path | None = None,
+    snapshots: str = "all",
+    workers: int = 1,
+    batch_size: int = 8_192,
+    max_clock_skew: str = "5m",
+    read_rate: int | None = None,
+    engine: str = "auto",
+    basis: Mapping[str, Mapping[str, list[int]]] | None = None,
+    basis_time: tuple[str, str] | None = None,
+    streams: Sequence[str] = (),
+    runs: int = 3,
+    progress: Callable[[Progress], None] = _ignore,
+) -> SelfCheckReport:
+    """Run one batch several times, executed otherwise each time, and compare the digests of all outputs.
+
+    The arguments are those of `replay`; nothing is written. Raises what `replay` raises; a difference is in the report.
+    """
+    options = ReplayOptions(
+        snapshots=_snapshot_output(snapshots),
+        workers=_positive("workers", workers),
+        batch_size=_positive("batch_size", batch_size),
+        max_skew_us=_duration("max_clock_skew", max_clock_skew),
+    )
+    request = _basis(basis, basis_time, tuple(streams))
+    registry = features if isinstance(features, Registry) else Registry.load(features)
+    source = open_decisions(decisions) if isinstance(decisions, str) else decisions
+    with closing(_events(events, archive, read_rate)) as log:
+        return _checked(log, source, registry, options, engine, request, runs, progress)
+
+
+def _checked(
+    log: EventLog,
+    decisions: DecisionSource,
+    registry: Registry,
+    options: ReplayOptions,
+    engine: str,
+    request: BasisRequest | None,
+    runs: int,
+    progress: Callable[[Progress], None],
+) -> SelfCheckReport:
+    def run_once(lent: EventLog, manner: Manner, state: Path | None) -> ReplayReport:
+        return BoundedReplay(
+            log=lent,
+            decisions=decisions,
+            registry=registry,
+            sink=DiscardSink(),
+            options=with_members(
+                options,
+                batch_size=manner.batch_size,
+                workers=manner.workers,
+                checkpoint_records=None if state is None else _CHECK_POINTS * manner.batch_size,
+                state_memory_bytes=None if state is None else _CHECK_MEMORY_BYTES,
+            ),
+            engine=engine,
+            state=state,
+            basis=request,
+            progress=progress,
+        ).run()
+
+    return self_check(log, run_once, runs, batch_size=options.batch_size, workers=options.workers)
 
 
 def snapshot(

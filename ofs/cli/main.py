@@ -19,6 +19,7 @@ from ofs.cli.demo import demo
 from ofs.cli.failures import TERMINATED, run
 from ofs.cli.features import features
 from ofs.cli.replay import replay
+from ofs.cli.selfcheck import selfcheck
 from ofs.cli.snapshot import snapshot
 from ofs.cli.state import state
 from ofs.version import VERSION
@@ -79,7 +80,7 @@ def root() -> None:
     """
 
 
-for _command in (replay, snapshot, features, archive, certificate, state, contracts, demo):
+for _command in (replay, selfcheck, snapshot, features, archive, certificate, state, contracts, demo):
     root.add_command(_command)
 
 

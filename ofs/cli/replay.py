@@ -54,6 +54,13 @@ Examples:
 )
 @click.option("--create-topics", is_flag=True, help="With --sink: make the output topics that do not exist.")
 @click.option(
+    "--self-check",
+    "self_check_runs",
+    type=click.IntRange(min=2),
+    metavar="N",
+    help="Before anything is written, run the batch N times and compare, as `ofs selfcheck` does. Default: not.",
+)
+@click.option(
     "--snapshots",
     type=click.Choice(["all", "mismatch", "none"]),
     default="all",
@@ -145,7 +152,7 @@ def replay(
     """
     _check_outputs(out, sink, create_topics=create_topics)
     _check_state(given)
-    _check_basis(basis, time_from, time_to, streams)
+    check_basis(basis, time_from, time_to, streams)
     check_folders(given["events"], given["archive"])
     import ofs
 
@@ -202,7 +209,8 @@ def _check_state(given: dict[str, Any]) -> None:
         )
 
 
-def _check_basis(basis: object, time_from: str | None, time_to: str | None, streams: tuple[str, ...]) -> None:
+def check_basis(basis: object, time_from: str | None, time_to: str | None, streams: tuple[str, ...]) -> None:
+    """Raise click's UsageError where the options of the replay basis do not go together."""
     if len({time_from is None, time_to is None, not streams}) != 1:
         raise click.UsageError("--from, --to and --stream go together", click.get_current_context())
     if basis is not None and time_from is not None:
