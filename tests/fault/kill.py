@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -126,15 +127,21 @@ def kill_until_done(
 def kill_writing_a_folder(
     arguments: Sequence[str], out: Path, draw: Random, kills: int, writing_s: float
 ) -> Kills:
-    """Launch and kill so many times, each at a drawn moment after the partial folder has appeared, then let it end."""
+    """Launch and kill so many times, each at a drawn moment after the partial folder has appeared, then let it end.
+
+    A run that ends first is begun anew, and from then on killed sooner.
+    """
     met = Kills(lives=1)
     while met.killed < kills:
         launch = Launch(arguments)
-        while not partial_folders(out) and not launch.is_over_after(POLL_S / 4):
+        while not partial_folders(out) and not launch.is_over_after(POLL_S / 10):
             continue
         if launch.is_over_after(draw.uniform(0, writing_s)):
             met.exit_codes.append(launch.end()[0])
-            return met
+            met.lives += 1
+            shutil.rmtree(out)
+            writing_s *= 0.7
+            continue
         launch.kill()
         met.killed += 1
         met.while_writing += bool(partial_folders(out))

@@ -244,8 +244,8 @@ def test_killed_runs_leave_a_folder_whole_or_not_at_all(requests: Requests, tmp_
     out.parent.mkdir()
     met = kill_writing_a_folder(arguments, out, draw, FOLDER_KILLS, (monotonic() - started) / 2)
     print(met, f"seed {SEED}")
-    assert met.exit_codes == [ExitCode.MISMATCH]
-    assert met.while_writing >= 1
+    assert set(met.exit_codes) == {ExitCode.MISMATCH}
+    assert met.while_writing >= FOLDER_KILLS // 3
     assert partial_folders(out) == []
     for file in (*FILES.values(), "certificate.json"):
         assert (out / file).read_bytes() == (expected / file).read_bytes()
