@@ -213,15 +213,16 @@ def test_a_record_that_no_broker_takes_is_one_error(bootstrap_own: str, own_topi
 
 
 @pytest.mark.slow
-def test_killed_runs_leave_every_output_once(requests: Requests, bootstrap_own: str) -> None:
-    """Runs killed at drawn moments and launched again hold, at the end, exactly what undisturbed runs write."""
+def test_killed_runs_leave_every_output_once(requests: Requests, bootstrap_own: str, tmp_path: Path) -> None:
+    """Runs killed at drawn moments, every other with checkpoints, leave exactly what undisturbed ones write."""
     draw = Random(SEED)
     met, names = Kills(), list[str]()
     while met.killed < KILLS:
         names.append(f"life{len(names)}")
+        state = ("--state", str(tmp_path / f"state-{names[-1]}"), "--checkpoint-every", "50")
         met.add(
             kill_until_done(
-                requests.to_kafka(names[-1]),
+                requests.to_kafka(names[-1], *(state if len(names) % 2 else ())),
                 draw,
                 KILLS - met.killed,
                 lambda: ProgressWatch(bootstrap_own, RUNS),
