@@ -33,7 +33,7 @@ pub struct KeyLog {
     columns: Vec<Column>,
     offset_max: i64,
     log_ts_max_us: i64,
-    /// Where the last search of each edge ended; only ever a hint.
+    /// Where the last search of each edge ended; only ever a hint. Empty until the first search.
     hints: Vec<usize>,
     undrained: usize,
     /// Contributions at offsets below this one are not here, if there are any.
@@ -44,7 +44,7 @@ pub struct KeyLog {
 pub const ALLOCATION: usize = 16;
 
 impl KeyLog {
-    pub fn new(columns: usize, edges: usize) -> Self {
+    pub fn new(columns: usize) -> Self {
         KeyLog {
             times: Vec::new(),
             offsets: Vec::new(),
@@ -52,7 +52,7 @@ impl KeyLog {
             columns: (0..columns).map(|_| Column::default()).collect(),
             offset_max: i64::MIN,
             log_ts_max_us: i64::MIN,
-            hints: vec![0; edges],
+            hints: Vec::new(),
             undrained: 0,
             missing_below: i64::MIN,
         }
@@ -89,13 +89,12 @@ impl KeyLog {
 
     /// The position of the first contribution at or after `time_us`; `edge` names the search, for its hint.
     pub fn seek(&mut self, edge: usize, time_us: i64) -> usize {
-        match self.hints.get_mut(edge) {
-            Some(hint) => {
-                *hint = seek(&self.times, time_us, *hint);
-                *hint
-            }
-            None => self.times.partition_point(|time| *time < time_us),
+        if self.hints.len() <= edge {
+            self.hints.resize(edge + 1, 0);
         }
+        let hint = seek(&self.times, time_us, self.hints[edge]);
+        self.hints[edge] = hint;
+        hint
     }
 
     /// Whether all contributions of the key are here.
@@ -113,7 +112,7 @@ impl KeyLog {
         if self.is_whole() {
             return;
         }
-        let (hints, undrained) = (self.hints.len(), self.undrained);
+        let undrained = self.undrained;
         let older = if stored.offset_max < self.missing_below {
             stored
         } else {
@@ -125,7 +124,7 @@ impl KeyLog {
             newer.read(at, &mut values);
             self.insert(&newer.contribution(at, &values), keeps);
         }
-        self.hints = vec![0; hints];
+        self.hints.clear();
         self.undrained = undrained;
     }
 
@@ -156,7 +155,7 @@ impl KeyLog {
     pub fn visible(&self, start_us: i64, end_us: i64, sight: Sight, keeps: &[Keep]) -> KeyLog {
         let lo = self.times.partition_point(|time| *time < start_us);
         let hi = self.times.partition_point(|time| *time < end_us);
-        let mut log = KeyLog::new(self.columns.len(), self.hints.len());
+        let mut log = KeyLog::new(self.columns.len());
         let mut values = Vec::with_capacity(self.columns.len());
         for at in lo..hi.max(lo) {
             if self.offsets[at] >= sight.cut || sight.logged_before_us.is_some_and(|before| self.log_ts[at] >= before) {
@@ -252,7 +251,7 @@ mod tests {
     use super::*;
 
     fn log_of(rows: &[(i64, i64)]) -> KeyLog {
-        let mut log = KeyLog::new(1, 1);
+        let mut log = KeyLog::new(1);
         for (time_us, offset) in rows {
             let row =
                 Contribution { time_us: *time_us, offset: *offset, log_ts_us: 10 * offset, values: &[Some(*offset)] };
@@ -299,7 +298,7 @@ mod tests {
     fn a_log_is_completed_by_what_it_lacks() {
         let keep = [Keep { sums: true, squares: false }];
         let whole = log_of(&[(5, 0), (3, 1), (7, 2), (6, 3), (4, 4)]);
-        let mut log = KeyLog::new(1, 2);
+        let mut log = KeyLog::new(1);
         log.set_missing_below(3);
         for (time_us, offset) in [(6, 3), (4, 4)] {
             log.insert(&Contribution { time_us, offset, log_ts_us: 10 * offset, values: &[Some(offset)] }, &keep);

@@ -119,7 +119,7 @@ impl Firsts {
         let ends = self.uses.iter().skip(1).map(|(_, place)| *place).chain([usize::MAX]);
         self.uses.iter().zip(ends).map(move |((used, place), end)| {
             let count = end.min(drained).saturating_sub(*place);
-            (*used, count * (size_of::<First>() + 16)) // the item, its places and its bits of the filter's
+            (*used, count * size_of::<First>())
         })
     }
 

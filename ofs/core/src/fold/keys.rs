@@ -71,7 +71,7 @@ impl Keys {
 
     pub fn insert(&mut self, group: &GroupPlan, scope: usize, key: &str, contribution: &Contribution<'_>, used: u32) {
         let place = self.place(scope, key).unwrap_or_else(|| {
-            let mut log = KeyLog::new(group.columns.len(), group.edges.len());
+            let mut log = KeyLog::new(group.columns.len());
             if self.may_be_stored(scope, key) {
                 log.set_missing_below(contribution.offset);
             }
@@ -93,7 +93,7 @@ impl Keys {
     /// Takes the store's contributions of a key; what of them is resident counts once.
     pub fn supply(&mut self, group: &GroupPlan, scope: usize, key: &str, stored: KeyLog, used: u32) {
         let place = self.place(scope, key).unwrap_or_else(|| {
-            let mut log = KeyLog::new(group.columns.len(), group.edges.len());
+            let mut log = KeyLog::new(group.columns.len());
             log.set_missing_below(i64::MAX);
             self.open(scope, key, log)
         });
@@ -264,7 +264,7 @@ mod tests {
             [Some(vec![3, 0]), None, None, Some(vec![4]), Some(vec![])]
         );
         let plan = plan_of_counts();
-        let mut stored = KeyLog::new(0, plan.groups[0].edges.len());
+        let mut stored = KeyLog::new(0);
         for offset in [1, 5] {
             stored.insert(&Contribution { time_us: 100 - offset, offset, log_ts_us: 0, values: &[] }, &[]);
         }

@@ -40,7 +40,7 @@ fn rows(seed: u64, count: i64, texts: &mut Texts) -> Vec<Row> {
 
 fn log_of(rows: &[Row]) -> KeyLog {
     let keep = Keep { sums: true, squares: true };
-    let mut log = KeyLog::new(3, 0);
+    let mut log = KeyLog::new(3);
     for (time_us, offset, values) in rows {
         log.insert(
             &Contribution { time_us: *time_us, offset: *offset, log_ts_us: 0, values },

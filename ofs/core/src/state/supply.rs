@@ -93,7 +93,7 @@ impl Fold {
             return Ok(());
         }
         let kinds = column_kinds(plan, group);
-        let mut log = KeyLog::new(kinds.len(), 0);
+        let mut log = KeyLog::new(kinds.len());
         let mut columns = Vec::new();
         for value in values(prefix, entries) {
             let mut value = value?;
