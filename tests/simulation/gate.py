@@ -37,11 +37,9 @@ CALLS: Final = (
     "broker.read",
     "broker.commit",
 )
-# what the run loop does not see to yet: harm between the description of the log and the lookups that a plan rests on;
-# a topic that is made anew under a reader and filled up beyond its position
+# what the run loop does not see to yet: harm between the description of the log and the lookups that a plan rests on
 PLANNING_RACE: Final = "planning race"
-REFILLED_TOPIC: Final = "refilled topic"
-HAZARDS: Final = frozenset({PLANNING_RACE, REFILLED_TOPIC})
+HAZARDS: Final = frozenset({PLANNING_RACE})
 
 
 class CrashError(BaseException):

@@ -181,9 +181,8 @@ class ReaderLog:
                 part = self._cluster.topics[stream].partitions[partition]
                 if position < part.low or position > part.end:
                     raise SourceError(f"{stream}/{partition}: offset {position} is not there (any more)")
-                if self._cluster.topics[stream].compacted:
-                    raise SourceError(f"{stream} is compacted")
                 batch, reached = self._fetch(stream, partition, position, span.end, max_records)
+                self._checked(stream, partition)  # nothing of another topic of that name is handed out
             if batch is None and reached == position:
                 raise SourceError(f"{stream}/{partition}: no progress at {position}, stable {part.stable}")
             position = reached

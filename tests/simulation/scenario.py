@@ -17,7 +17,7 @@ from ofs.sources.memory import MemoryLog, Record
 from ofs.units import OffsetRange
 from tests.property.harness import decision_lines, with_hashes
 from tests.property.worlds import World, make_decision, make_world
-from tests.simulation.gate import CALLS, REFILLED_TOPIC, Change, Fault
+from tests.simulation.gate import CALLS, Change, Fault
 from tests.simulation.model_log import Cluster, ModelPartition, ModelTopic
 from tests.simulation.outputs import Outputs
 from topologies.bounded_replay import BoundedReplay
@@ -157,18 +157,18 @@ def _fault(chance: random.Random, calls: list[str], *, is_crash: bool) -> Fault:
     return Fault(chance.choice(calls), nth, is_crash, chance.random() < 0.5)
 
 
-def draw_changes(chance: random.Random, cluster: Cluster, hazards: frozenset[str]) -> list[Change]:
+def draw_changes(chance: random.Random, cluster: Cluster) -> list[Change]:
     """What happens to the log meanwhile: much that harms nobody, and now and then something that does."""
-    return [_change(chance, cluster, hazards) for _ in range(chance.choice((0, 0, 1, 2, 4)))]
+    return [_change(chance, cluster) for _ in range(chance.choice((0, 0, 1, 2, 4)))]
 
 
-def _change(chance: random.Random, cluster: Cluster, hazards: frozenset[str]) -> Change:
+def _change(chance: random.Random, cluster: Cluster) -> Change:
     stream = chance.choice(sorted(cluster.topics))
     number = chance.randrange(len(cluster.topics[stream].partitions))
     part = cluster.topics[stream].partitions[number]
     low, tail = chance.randint(0, part.end), chance.randint(part.cut_max, max(part.cut_max, part.end))
     lost, commits = chance.randint(0, part.end), chance.random() < 0.7
-    refills = chance.random() < 0.5 and REFILLED_TOPIC in hazards
+    refills = chance.random() < 0.5
     kinds: dict[str, tuple[int, bool, Any]] = {
         "append": (6, False, lambda: cluster.append(stream, number, _late_record(number))),
         "transaction": (6, False, lambda: cluster.close_transaction(stream, number, commits=commits)),
