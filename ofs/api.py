@@ -219,6 +219,7 @@ def snapshot(
         options=ReplayOptions(max_skew_us=_duration("max_clock_skew", max_clock_skew)),
         engine=engine,
         state=None if state is None else Path(state),
+        is_audit=True,
     ).run()
     return _rebuilt(sink, is_asked=is_asked)
 

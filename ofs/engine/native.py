@@ -43,7 +43,8 @@ class NativeEngine:
 
     def open_fold(self, plan: Any, scopes: list[bytes], entries: list[tuple[bytes, bytes]]) -> StatefulFold:
         """See Engine."""
-        fold: StatefulFold = self._core.Fold.open(plan, scopes, entries)
+        from_entries = self._core.Fold.open
+        fold: StatefulFold = from_entries(plan, scopes, entries)
         return fold
 
     def assemble(

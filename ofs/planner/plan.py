@@ -13,7 +13,7 @@ from ofs.planner.demand import INT64_MIN, Demand, Reach, reach_of, reasons
 from ofs.planner.log_facts import LogFacts
 from ofs.planner.shapes import Decisions, Members, Shape
 from ofs.ports import PartitionInfo
-from ofs.units import OffsetRange, missing_ranges
+from ofs.units import OffsetRange, merge_ranges, missing_ranges
 
 StartFrom = Literal["origin", "bound", "checkpoint"]
 _NOT_BLOCKING: Final = frozenset({Reason.ONLINE_HASH_MISSING})
@@ -24,7 +24,7 @@ class PartitionPlan:
     """What is read of one partition: `[start, end)`, as far as the log holds it: no answer needs what lies in a gap.
 
     `start_from`: the log's beginning, a proven bound in time, or a checkpoint of a state that began at `start`; then
-    `resume_from` is the checkpoint's cut, else the start.
+    `resume_from` is the checkpoint's cut, else the start. `passed_over`: gaps that the checkpoint's state read around.
     """
 
     stream: str
@@ -36,6 +36,7 @@ class PartitionPlan:
     start_from: StartFrom
     end: int
     resume_from: int
+    passed_over: tuple[OffsetRange, ...] = ()
 
     @property
     def spans(self) -> list[OffsetRange]:
@@ -43,9 +44,14 @@ class PartitionPlan:
         return [both for held in self.info.ranges if (both := held.intersection(self._wanted)) is not None]
 
     @property
-    def unread(self) -> list[OffsetRange]:
+    def missing(self) -> list[OffsetRange]:
         """The parts of `[resume_from, end)` that the log does not hold."""
         return missing_ranges(self._wanted, list(self.info.ranges))
+
+    @property
+    def unread(self) -> list[OffsetRange]:
+        """The parts of `[start, end)` that neither this run nor the state that it went on from has read."""
+        return merge_ranges([*self.passed_over, *self.missing])
 
     @property
     def _wanted(self) -> OffsetRange:

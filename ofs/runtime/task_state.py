@@ -14,6 +14,7 @@ from ofs.errors import invariant
 from ofs.planner.plan import PartitionPlan
 from ofs.ports import StateStore
 from ofs.state.folder import CheckpointFacts, LiveState
+from ofs.units import OffsetRange
 
 OpenStore = Callable[[PartitionPlan, StateIdentity], StateStore | None]
 """Opens the state of one partition; None where the run keeps its state in memory only."""
@@ -74,7 +75,16 @@ class TaskState:
             origin = plan.start_from
         else:
             fold, origin = self._opened(store), checkpoint.start_from
-            plan = replace(plan, start=checkpoint.since, start_from="checkpoint", resume_from=fold.frontier)
+            invariant(
+                fold.frontier == checkpoint.frontier, "a checkpoint's state is at another cut than it says"
+            )
+            plan = replace(
+                plan,
+                start=checkpoint.since,
+                start_from="checkpoint",
+                resume_from=fold.frontier,
+                passed_over=tuple(OffsetRange(*gap) for gap in checkpoint.unread),
+            )
         if store is not None:
             invariant(isinstance(fold, StatefulFold), f"the {self._engine.name} engine was given a store")
             self._kept = _Kept(store, cast(StatefulFold, fold), origin, plan, fold.frontier)
@@ -143,7 +153,7 @@ class TaskState:
                 watermark_us=kept.fold.event_time_us_max(),
                 input_digest=json.loads(kept.fold.certificate())["content_digest"],
                 created_from=self._options.replay_id,
-                unread=tuple(gap for gap in kept.plan.unread if gap.end <= kept.fold.frontier),
+                unread=tuple(kept.plan.missing),
             )
         )
         kept.checkpointed = kept.fold.frontier

@@ -43,7 +43,9 @@ def _ignore(_progress: Progress) -> None:
 class BoundedReplay:
     """One run: where it reads, what it answers, where it writes, and how.
 
-    `engine`: auto, native or reference. `state`: a folder for RocksDB state, None for memory. Closes the log.
+    `engine`: auto, native or reference. `state`: a folder for RocksDB state, None for memory.
+    `is_audit`: one quick question: RocksDB checks each block of the state that it reads, instead of all files before.
+    Closes the log.
     """
 
     log: EventLog
@@ -53,6 +55,7 @@ class BoundedReplay:
     options: ReplayOptions
     engine: str = "auto"
     state: Path | None = None
+    is_audit: bool = False
     basis: BasisRequest | None = None
     progress: Callable[[Progress], None] = _ignore
     clock: Clock = field(default_factory=SystemClock)
@@ -77,7 +80,9 @@ class BoundedReplay:
 
     def _states(self, engine: Engine) -> StateFolder | None:
         """Where partitions' states are kept; the reference engine keeps its own in memory."""
-        return None if self.state is None or engine.name == ReferenceEngine.name else StateFolder(self.state)
+        if self.state is None or engine.name == ReferenceEngine.name:
+            return None
+        return StateFolder(self.state, reads_tables=not self.is_audit)
 
     def _open_store(
         self, states: StateFolder | None, plan: PartitionPlan, identity: StateIdentity

@@ -31,7 +31,7 @@ State = dict[bytes, bytes]
 
 def asked(*decisions: object) -> _core.Queries:
     """Questions of decisions on partition 0."""
-    sealed = bound([GROUP], decisions)  # type: ignore[arg-type]
+    sealed = bound([GROUP], decisions)  # type: ignore[arg-type]  # decisions as objects
     return sealed.queries("s", 0, 0, len(sealed), 0, EVERY_CUT)
 
 
