@@ -279,7 +279,10 @@ class SelfCheck(Contract):
 
 
 class RunRecord(Contract):
-    """A run: its request, figures and outputs. Times and figures differ from run to run and are not compared."""
+    """A run: its request, figures and outputs. Times and figures differ from run to run and are not compared.
+
+    `record_digest`: in a folder, SHA-256 over the RFC 8785 bytes of the record without this member.
+    """
 
     schema_version: Literal["ofs.run/v0"]
     replay_id: Hex64
@@ -299,6 +302,7 @@ class RunRecord(Contract):
     outputs: dict[str, dict[str, Any]]
     figures: dict[str, int]
     self_check: SelfCheck | None = None
+    record_digest: Hex64 | None = None
 
     @classmethod
     def nullable_members(cls) -> frozenset[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +10,13 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from ofs.canonical.content import new_content_digest
-from ofs.contracts import LISTED_MAX, CutCertificate, PartitionCertificate, RunRecord
-from ofs.errors import SinkError
+from ofs.contracts import LISTED_MAX, CutCertificate, PartitionCertificate
+from ofs.errors import RequestConflictError, SinkError
 from ofs.ports import EventLog, PartitionInfo, RecordBatch, StreamInfo
+from ofs.sinks.folder import CERTIFICATE, check_output, read_run
 from ofs.units import OffsetRange, missing_ranges, next_offset
 
-CERTIFICATE: Final = "certificate.json"
-RUN: Final = "run.json"
 _READ_RECORDS: Final = 8_192
-_SOUND: Final = "restore the folder, or run the batch again into another one"
 
 Progress = Callable[[int, int], None]
 """(records read, records that the certificate counts)"""
@@ -62,25 +59,18 @@ class Finding:
 def load_certificate(folder: Path) -> CutCertificate:
     """The certificate of a finished run. Raises SinkError where the folder holds none, or a damaged one."""
     try:
-        run = RunRecord.model_validate_json((folder / RUN).read_bytes())
-        text = (folder / CERTIFICATE).read_bytes()
-        recorded = run.outputs[CERTIFICATE]["sha256"]
-    except OSError as error:
+        check_output(folder, CERTIFICATE, read_run(folder))
+        return CutCertificate.model_validate_json((folder / CERTIFICATE).read_bytes())
+    except (OSError, RequestConflictError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error.args[0])
         raise SinkError(
-            f"{folder}: not the outputs of a finished run: {Path(str(error.filename)).name}: {error.strerror}",
+            f"{folder}: not the outputs of a finished run: {reason}",
             hint="give the folder that `ofs replay --out` wrote",
         ) from error
-    except (ValidationError, KeyError, TypeError) as error:
-        raise SinkError(f"{folder / RUN}: damaged: not the record of a run", hint=_SOUND) from error
-    found = hashlib.sha256(text).hexdigest()
-    if found != recorded:
-        raise SinkError(
-            f"{folder / CERTIFICATE}: damaged: SHA-256 expected {recorded}, found {found}", hint=_SOUND
-        )
-    try:
-        return CutCertificate.model_validate_json(text)
     except ValidationError as error:
-        raise SinkError(f"{folder / CERTIFICATE}: not a certificate of this version", hint=_SOUND) from error
+        raise SinkError(
+            f"{folder / CERTIFICATE}: not a certificate of this version", hint="run the batch again"
+        ) from error
 
 
 def verify_certificate(

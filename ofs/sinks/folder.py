@@ -2,8 +2,8 @@
 
 Layout: `parity.jsonl`, `snapshots.jsonl`, `deadletter.jsonl` (one canonical JSON text a line), `certificate.json` and
 `run.json` (canonical JSON and a line end). `run.json` holds under `outputs` the SHA-256 and the number of records of
-each other file. They are written into `.<name>.partial-<pid>` beside the folder, made durable, and the folder is
-renamed once.
+each other file, and under `record_digest` the SHA-256 of itself without this member. They are written into
+`.<name>.partial-<pid>` beside the folder, made durable, and the folder is renamed once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
-from ofs.canonical import jcs
+from ofs.canonical import jcs, sha256_hex
 from ofs.errors import InvariantViolation, RequestConflictError, SinkError, invariant
 
 PARITY: Final = "parity.jsonl"
@@ -26,6 +26,8 @@ SNAPSHOTS: Final = "snapshots.jsonl"
 DEAD_LETTERS: Final = "deadletter.jsonl"
 CERTIFICATE: Final = "certificate.json"
 RUN: Final = "run.json"
+_RECORD_DIGEST: Final = "record_digest"
+_RUN_AGAIN: Final = "remove the folder and run again"
 
 
 class FolderSink:
@@ -117,7 +119,8 @@ class FolderSink:
             self._files[CERTIFICATE].write([jcs(dict(certificate))])
             outputs: dict[str, object] = {name: file.finish() for name, file in self._files.items()}
             self._files[RUN] = _OutputFile(partial / RUN)
-            self._files[RUN].write([jcs({**run, "replay_id": self._replay_id, "outputs": outputs})])
+            record = {**run, "replay_id": self._replay_id, "outputs": outputs}
+            self._files[RUN].write([jcs({**record, _RECORD_DIGEST: sha256_hex(jcs(record))})])
             self._files[RUN].finish()
             _sync(partial)
             try:
@@ -177,40 +180,57 @@ def _mapped(out: Path) -> Iterator[None]:
         raise SinkError(f"output {error.filename or out}: {error.strerror or error}") from error
 
 
-def _check_finished(out: Path, replay_id: str) -> dict[str, object]:
-    """The run record of the folder. Raises unless the folder holds this run's outputs, undamaged."""
+def read_run(out: Path) -> dict[str, object]:
+    """The run record of a finished folder, compared with the digest that it holds of itself.
+
+    Raises RequestConflictError where the folder holds none, SinkError where it is damaged.
+    """
     try:
-        run = json.loads((out / RUN).read_bytes())
-        found, outputs = run["replay_id"], dict(run["outputs"])
-        recorded = {
-            str(name): (str(entry["sha256"]), int(entry["records"])) for name, entry in outputs.items()
-        }
+        text = (out / RUN).read_bytes()
+        run = json.loads(text)
+        recorded = run.pop(_RECORD_DIGEST)
+        found = sha256_hex(jcs(run))
     except FileNotFoundError as error:
         raise RequestConflictError(
             f"{out} is not empty and holds no {RUN}", hint="choose another --out, or empty it"
         ) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RequestConflictError(
             f"{out / RUN} is not the record of a run", hint="choose another --out, or empty it"
         ) from error
-    if found != replay_id:
+    if found != recorded or text != jcs({**run, _RECORD_DIGEST: recorded}) + b"\n":
+        raise SinkError(
+            f"{out / RUN}: damaged: SHA-256 of the record expected {recorded}, found {found}", hint=_RUN_AGAIN
+        )
+    return dict(run)
+
+
+def check_output(out: Path, name: str, run: Mapping[str, object]) -> None:
+    """Compare an output with the digest that the run record holds of it. Raises SinkError, OSError."""
+    path = out / name
+    outputs = run.get("outputs")
+    entry = outputs.get(name) if isinstance(outputs, dict) else None
+    if not isinstance(entry, dict) or not path.is_file():
+        raise SinkError(f"{path}: missing from the finished run", hint=_RUN_AGAIN)
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != entry.get("sha256"):
+        raise SinkError(
+            f"{path}: damaged: SHA-256 expected {entry.get('sha256')}, found {found}", hint=_RUN_AGAIN
+        )
+
+
+def _check_finished(out: Path, replay_id: str) -> dict[str, object]:
+    """The run record of the folder. Raises unless the folder holds this run's outputs, undamaged."""
+    run = read_run(out)
+    if run.get("replay_id") != replay_id:
         raise RequestConflictError(
-            f"{out} holds the outputs of run {found}, this request is run {replay_id}",
+            f"{out} holds the outputs of run {run.get('replay_id')}, this request is run {replay_id}",
             hint="choose another --out, or remove the folder",
         )
     for name in (PARITY, SNAPSHOTS, DEAD_LETTERS, CERTIFICATE):
-        expected = recorded.get(name)
-        path = out / name
-        if expected is None or not path.is_file():
-            raise SinkError(f"{path}: missing from the finished run", hint="remove the folder and run again")
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if digest != expected[0]:
-            raise SinkError(
-                f"{path}: damaged: SHA-256 expected {expected[0]}, found {digest}",
-                hint="remove the folder and run again",
-            )
-    return dict(run)
+        check_output(out, name, run)
+    return run
 
 
 def _remove_leftovers(out: Path) -> None:

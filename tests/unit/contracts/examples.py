@@ -117,6 +117,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
             "runs": ({"batch_size": 1, "workers": 1, "uneven_reads": True, "state_on_disk": False},),
             "equal": True,
         },
+        "record_digest": HASH,
     },
     "CutCertificate": {
         "schema_version": "ofs.certificate/v0",

@@ -165,9 +165,9 @@ def test_fewer_partitions_are_a_difference() -> None:
 
 def test_a_folder_without_a_sound_certificate_is_refused(tmp_path: Path) -> None:
     """No folder, no run record, another certificate than the record names: each is said before the log is read."""
-    with pytest.raises(SinkError, match=r"not the outputs of a finished run: run\.json"):
+    with pytest.raises(SinkError, match=r"not the outputs of a finished run: .* holds no run\.json"):
         load_certificate(tmp_path)
     (tmp_path / "run.json").write_text("{}", encoding="utf-8")
     (tmp_path / "certificate.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(SinkError, match="damaged: not the record of a run"):
+    with pytest.raises(SinkError, match=r"run\.json is not the record of a run"):
         load_certificate(tmp_path)
