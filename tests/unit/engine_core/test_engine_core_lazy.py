@@ -10,6 +10,7 @@ from tests.unit.engine_core.workbench import (
     EVERY_CUT,
     LIFETIME,
     PINS,
+    Json,
     Row,
     apply,
     bound,
@@ -29,9 +30,9 @@ ROWS = [event(place, 10 + place, card="ABCD"[place % 4], name=f"n{place % 5}") f
 State = dict[bytes, bytes]
 
 
-def asked(*decisions: object) -> _core.Queries:
+def asked(*decisions: Json) -> _core.Queries:
     """Questions of decisions on partition 0."""
-    sealed = bound([GROUP], decisions)  # type: ignore[arg-type]  # decisions as objects
+    sealed = bound([GROUP], decisions)
     return sealed.queries("s", 0, 0, len(sealed), 0, EVERY_CUT)
 
 
@@ -203,6 +204,38 @@ def test_open_takes_whole_resident_entries_only() -> None:
         _core.Fold.open(plan, scopes, list(state.items()))
     with pytest.raises(ValueError, match="another set of scopes"):
         _core.Fold.open(plan, [*scopes, b"{}"], resident)
+
+
+def test_damage_never_ends_in_a_panic() -> None:
+    """With any byte of any entry changed, a fold refuses the state or goes on; it never raises anything else."""
+    _, state = dropped()
+    plan, scopes = plan_of(GROUP), [jcs(PINS)]
+    again = event(40, 60, event_id="e3")
+    refused = 0
+    for key, value in state.items():
+        for place in range(0, len(value), 3):
+            changed = value[:place] + bytes([value[place] ^ (0x80 >> place % 8)]) + value[place + 1 :]
+            try:
+                go_on(plan, scopes, {**state, key: changed}, again)
+            except ValueError:
+                refused += 1
+    assert refused > 100
+
+
+def go_on(plan: _core.Plan, scopes: list[bytes], state: State, row: Row) -> None:
+    """Open a fold over a store, fold one record with a query, drop everything, drain."""
+    resident = [entry for prefix in _core.Fold.resident_prefixes() for entry in scan(state, prefix)]
+    fold = _core.Fold.open(plan, scopes, resident)
+    queries = asked(decision(0, 50, (41,)))
+    keys, prefixes = needs(fold, [row], queries)
+    prefixes += fold.watermark_prefixes()
+    fold.supply(
+        [(key, state.get(key)) for key in keys], [(prefix, scan(state, prefix)) for prefix in prefixes]
+    )
+    apply(fold, [row], queries)
+    fold.certificate()
+    fold.drain_state()
+    fold.evict(0)
 
 
 def test_what_is_resident_grows_with_keys_and_falls_with_drops() -> None:

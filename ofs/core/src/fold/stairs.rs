@@ -111,7 +111,7 @@ impl Stairs {
             return;
         }
         let (offset, max_us) = self.steps[count - 1];
-        self.floor = Some(Floor { offset: offset + 1, max_us });
+        self.floor = Some(Floor { offset: offset.saturating_add(1), max_us });
         self.steps.drain(..count);
         self.dropped += count;
         if self.steps.capacity() > 2 * self.steps.len() {

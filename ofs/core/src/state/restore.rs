@@ -195,10 +195,25 @@ impl Meta {
             let place = fold.scopes.iter().position(|scope| scope.digest == digest).ok_or(Corrupt)?;
             stairs[place] = (reader.len()?, read_optional(&mut reader)?);
         }
-        if !reader.is_empty() {
-            return Err(RestoreError::Damaged);
-        }
-        Ok(Meta { frontier, last_offset, open, blocks, firsts, contributions, counts, stairs })
+        let meta = Meta { frontier, last_offset, open, blocks, firsts, contributions, counts, stairs };
+        if reader.is_empty() && meta.fits(fold.origin.start) { Ok(meta) } else { Err(RestoreError::Damaged) }
+    }
+
+    /// No count exceeds the offsets since the start, so that none can overflow later.
+    fn fits(&self, start: i64) -> bool {
+        let Some(span) = self.frontier.checked_sub(start).and_then(|span| u64::try_from(span).ok()) else {
+            return false;
+        };
+        let Meta { counts, .. } = self;
+        let own = [counts.records, counts.admitted, counts.other_pins, counts.holes.count, counts.rejected.count];
+        let copies = [counts.duplicates.count, counts.duplicates_differing.count];
+        let groups = counts.groups.iter().flat_map(|group| {
+            let odd = group.odd.iter().map(|listing| listing.count);
+            odd.chain([group.usable, group.filtered])
+        });
+        let steps = self.stairs.iter().map(|(count, _)| *count as u64);
+        let all = own.into_iter().chain(copies).chain(counts.rejected_by).chain(groups).chain(steps);
+        self.last_offset < self.frontier && all.chain([self.firsts as u64]).all(|count| count <= span)
     }
 
     /// Gives the counts to what holds the lists already.
