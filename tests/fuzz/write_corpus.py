@@ -18,9 +18,16 @@ def write(folder: Path, inputs: Iterable[bytes]) -> None:
         (folder / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
 
 
-if __name__ == "__main__":
-    out = Path(sys.argv[1])
-    lines = corpus.decisions()
+def write_all(folder: str) -> None:
+    """A folder a target: three for the core, three for Python."""
+    out, lines = Path(folder), corpus.decisions()
     write(out / "record", corpus.records())
     write(out / "decisions", [*lines, *(b"\n".join(pair) for pair in pairwise(lines))])
     write(out / "definition", corpus.canonical_definitions())
+    write(out / "python-record", corpus.records())
+    write(out / "python-decisions", lines)
+    write(out / "python-definition", corpus.definitions())
+
+
+if __name__ == "__main__":
+    write_all(sys.argv[1])
