@@ -53,10 +53,12 @@ class BoundedLog:
         if first >= inside.start:
             return first
         # log timestamps need not be monotone: one below the basis says nothing about the first one inside
-        for batch in self._log.read(stream, partition, inside, _SCAN_RECORDS):
-            for offset, time_us in zip(batch.offsets, batch.log_ts_us, strict=True):
-                if time_us >= log_ts_us:
-                    return offset
+        info = self.describe(stream)
+        for span in () if info is None else info.partitions[partition].ranges:
+            for batch in self._log.read(stream, partition, span, _SCAN_RECORDS):
+                for offset, time_us in zip(batch.offsets, batch.log_ts_us, strict=True):
+                    if time_us >= log_ts_us:
+                        return offset
         return None
 
     def close(self) -> None:

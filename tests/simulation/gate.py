@@ -27,6 +27,8 @@ CALLS: Final = (
     "decisions.lines",
     "state.open",
     "state.write",
+    "state.read",
+    "state.take",
     "sink.begin",
     "sink.put",
     "sink.end_chunk",

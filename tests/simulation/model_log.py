@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from ofs.canonical.content import new_content_digest
 from ofs.errors import SourceError
 from ofs.ports import TIMESTAMP_CREATE, TIMESTAMP_LOG_APPEND, PartitionInfo, RecordBatch, StreamInfo
 from ofs.sources.memory import MemoryLog, Record
@@ -23,7 +24,8 @@ from tests.simulation.gate import Gate
 class ModelPartition:
     """`[low, stable)` can be read, `[stable, end)` waits for a transaction that is still open.
 
-    `cut_max`: no decision's cut is beyond it. `is_lost`: something below that is gone, and its offsets are not reused.
+    `past`: what retention has removed. `cut_max`: no decision's cut is beyond it. `is_lost`: something below that is
+    gone, and its offsets are not reused.
     """
 
     low: int = 0
@@ -31,6 +33,7 @@ class ModelPartition:
     end: int = 0
     offsets: list[int] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
+    past: list[tuple[int, Record]] = field(default_factory=list)
     cut_max: int = 0
     is_lost: bool = False
 
@@ -57,7 +60,8 @@ class ModelTopic:
     def frozen(self) -> ModelTopic:
         """A copy of how it is now."""
         copies = [
-            replace(part, offsets=list(part.offsets), records=list(part.records)) for part in self.partitions
+            replace(part, offsets=list(part.offsets), records=list(part.records), past=list(part.past))
+            for part in self.partitions
         ]
         return replace(self, partitions=copies)
 
@@ -73,6 +77,7 @@ class Cluster:
         part = self.topics[stream].partitions[partition]
         part.low = max(part.low, min(low, part.stable))
         index = bisect_left(part.offsets, part.low)
+        part.past += zip(part.offsets[:index], part.records[:index], strict=True)
         del part.offsets[:index], part.records[:index]
         return f"{stream}/{partition} starts at {part.low}"
 
@@ -127,6 +132,19 @@ class Cluster:
             part.stable = part.end
         self.topics[stream] = ModelTopic(f"{old.topic_id}+", old.log_append, parts)
         return f"{stream}{' refilled' if refills else ''}"
+
+    def content(self, stream: str, partition: int, span: OffsetRange) -> tuple[int, str]:
+        """Number of records and content digest of what the partition ever delivered in a range."""
+        topic = self.topics[stream]
+        part = topic.partitions[partition]
+        rows = [*part.past, *zip(part.offsets, part.records, strict=True)]
+        rows = [(offset, record) for offset, record in rows if span.start <= offset < span.end]
+        digest = new_content_digest()
+        whole = ModelPartition(offsets=[offset for offset, _ in rows], records=[record for _, record in rows])
+        if rows:
+            read = _batch(stream, 0, replace(topic, partitions=[whole]), 0, len(rows))
+            digest.update(read.offsets, read.log_ts_us, read.ts_types, read.keys, read.values, read.headers)
+        return len(rows), digest.root()
 
     def undisturbed(self) -> MemoryLog:
         """A log that holds what can be read now, and stays like that."""

@@ -10,16 +10,20 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any, Final
 
 from ofs.contracts.checkpoint import StateIdentity
-from ofs.errors import OfsError, SinkError, SourceError
+from ofs.errors import OfsError, SinkError, SourceError, StateError
 from ofs.features import Registry
 from ofs.native import core
+from ofs.planner.checkpoints import best_first
 from ofs.planner.plan import PartitionPlan
 from ofs.ports import StateStore
 from ofs.runtime.replay import ReplayOptions
 from ofs.state.folder import StateFolder
+from ofs.units import OffsetRange
 from tests.simulation.gate import Change, CrashError, Gate
 from tests.simulation.model_broker import modelled_reads
 from tests.simulation.model_log import Cluster, ModelTopic, ReaderLog
@@ -32,7 +36,6 @@ from tests.simulation.outputs import (
     TopicPlace,
 )
 from tests.simulation.scenario import (
-    MAX_SKEW_US,
     Scenario,
     draw_changes,
     draw_faults,
@@ -40,11 +43,18 @@ from tests.simulation.scenario import (
     reference,
 )
 from tests.simulation.scheduler import Baton, one_at_a_time
-from tests.simulation.states import open_store
+from tests.simulation.states import FolderShelf, GatedState, Live, MemoryShelf, Shelf
 from topologies.bounded_replay import BoundedReplay
 
 ENGINE = "native" if core is not None else "reference"
 FAULTY_LAUNCHES_MAX = 5
+
+
+# of a partition's certificate: what does not depend on where reading began; what tells the route there
+_RANGE_FREE: Final = frozenset(
+    {"stream", "partition", "log_id", "topic_id", "partition_count", "low", "log_end", "end"}
+)
+_ROUTE: Final = frozenset({"start_from", "bound_skew_us", "unread"})
 
 
 class SimulationFailed(AssertionError):  # noqa: N818  (it names what happened)
@@ -101,15 +111,30 @@ class GatedDecisions:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedReplay(BoundedReplay):
-    """The topology, with state stores that can fail."""
+    """The topology, with states that can fail; without a shelf it keeps none."""
 
     gate: Gate = field(kw_only=True)
+    shelf: Shelf | None = field(kw_only=True)
 
     def _open_store(
         self, states: StateFolder | None, plan: PartitionPlan, identity: StateIdentity
     ) -> StateStore | None:
-        name = f"{plan.stream}-{plan.partition}.{plan.start_from}"
-        return open_store(None if self.state is None else self.state / name, self.gate, name)
+        if self.shelf is None or self.engine == "reference":
+            return None
+        name = f"{plan.stream}/{plan.partition}"
+        live: Live | None = None
+        try:
+            with self.gate.call("state.open", f"{name} {plan.start_from} {plan.start}"):
+                found = self.shelf.checkpoints(plan.stream, plan.partition)
+                live = self.shelf.open(identity, best_first(plan, identity, found))
+        except (CrashError, StateError):
+            if live is not None:
+                self.shelf.died(live)
+            raise
+        if live.checkpoint is not None:
+            self.gate.fired.append("checkpoint used")
+            self.gate.trace.append(f"from the checkpoint at {live.checkpoint.frontier}")
+        return GatedState(self.shelf, live, self.gate, name)
 
 
 @dataclass(slots=True)
@@ -132,6 +157,7 @@ class Simulation:
         self._hazards = hazards
         self._scenario: Scenario = make_scenario(seed, self._chance)
         self._place: Place = _place(self._scenario.place, scratch)
+        self._shelf = _shelf(self._scenario.state, scratch)
         self._seen: dict[str, Outputs | None] = {}
         self._facts: list[dict[str, ModelTopic]] = []
         self.story = Story(seed, self._scenario.place)
@@ -173,13 +199,20 @@ class Simulation:
         if isinstance(self._place, TopicPlace) and number > 0 and chance.random() < 0.8:
             nth = chance.randint(1, 20)
             gate.changes.append(Change(nth, "zombie", harms=False, apply=self._place.wake, among="broker."))
+        if isinstance(self._shelf, MemoryShelf) and chance.random() < 0.2:
+            nth = chance.randint(1, 40)
+            gate.changes.append(
+                Change(nth, "rot", harms=False, apply=partial(self._shelf.rot, chance.randint(0, 9)))
+            )
         reads = random.Random(f"{self.story.seed} reads {number}")
         launch = _Launch(gate, ReaderLog(cluster, gate, reads), GatedSink(self._place, gate))
         options = ReplayOptions(
             workers=chance.randint(1, 3),
             batch_size=chance.choice((1, 2, 3, 7, 1000)),
-            max_skew_us=MAX_SKEW_US,
+            max_skew_us=self._scenario.max_skew_us,
             end_wait_us=chance.choice((0, 300_000)),
+            state_memory_bytes=chance.choice((None, 1, 2_000)),
+            checkpoint_records=chance.choice((None, 1, 5)),
         )
         self.story.trace.append(f"batch size {options.batch_size}, workers {options.workers}")
         replay = SimulatedReplay(
@@ -189,10 +222,10 @@ class Simulation:
             sink=launch.sink,
             options=options,
             engine=ENGINE,
-            state=self._scratch / f"state-{number}" if self._scenario.has_rocks else None,
             basis=self._scenario.basis,
             clock=SimulatedClock(gate),
             gate=gate,
+            shelf=self._shelf,
         )
         with one_at_a_time(baton), modelled_reads():
             self._end(launch, replay)
@@ -209,6 +242,9 @@ class Simulation:
                 isinstance(error, SinkError) and "earlier launch of this run committed" in error.message
             )
             launch.end, launch.error = "refused" if is_refused else "failed", error
+        except Exception as error:  # noqa: BLE001  (whatever it is, it is no error of OFS: a defect)
+            self.story.trace += launch.gate.trace
+            self._expect(condition=False, message=f"ended by {type(error).__name__}: {error}")
         if launch.gate.is_dead:  # also where another thread had failed before, and the run was on its way out
             launch.sink.died()
             launch.end, launch.error = "crashed", None
@@ -243,7 +279,8 @@ class Simulation:
 
     def _expected(self, facts: dict[str, ModelTopic]) -> Outputs:
         log = Cluster(facts).undisturbed()
-        return reference(log, self._scenario.world, self._scenario.lines, self._scenario.basis)
+        given = self._scenario
+        return reference(log, given.world, given.lines, given.basis, given.max_skew_us)
 
     def _check_outputs(self, now: Outputs, facts: dict[str, ModelTopic]) -> None:
         if now.run is None:
@@ -254,12 +291,28 @@ class Simulation:
         expected = self._expected(facts)
         if expected.run is None:
             raise RuntimeError("the reference does not end")
-        for name in ("parity", "snapshots", "dead_letters", "certificate"):
+        for name in ("parity", "snapshots", "dead_letters"):
             self._expect(getattr(now, name) == getattr(expected, name), f"{name} differ")
+        self._check_certificate(now.certificate or {}, expected.certificate or {}, Cluster(facts))
         for name in ("replay_id", "request", "decisions", "results", "reasons", "parity_digest"):
             self._expect(now.run[name] == expected.run[name], f"run record: {name} differs")
         self.story.results.update(now.run["results"])
         self.story.results.update(now.run["reasons"])
+
+    def _check_certificate(self, now: dict[str, Any], expected: dict[str, Any], truth: Cluster) -> None:
+        """A checkpoint may reach further back than the planned start: then its counts are over all of that."""
+        for mine, planned in zip(now["partitions"], expected["partitions"], strict=True):
+            kept = _RANGE_FREE if mine["start"] != planned["start"] else mine.keys() - _ROUTE
+            if mine["start_from"] != "checkpoint":
+                kept = mine.keys()
+            for name in kept:
+                self._expect(mine[name] == planned[name], f"certificate: {name} differs")
+            if mine["start"] != planned["start"]:
+                span = OffsetRange(mine["start"], max(mine["start"], mine["end"]))
+                found = truth.content(mine["stream"], mine["partition"], span)
+                self._expect((mine["records"], mine["content_digest"]) == found, "certificate: other content")
+        if all(mine["start_from"] != "checkpoint" for mine in now["partitions"]):
+            self._expect(now == expected, "certificates differ")
 
     def _expect(self, condition: bool, message: str) -> None:
         if not condition:
@@ -279,9 +332,15 @@ def _is_part(some: Outputs, whole: Outputs) -> bool:
     return all(part == all_of_it[: len(part)] for part, all_of_it in pairs)
 
 
+def _shelf(kind: str, scratch: Path) -> Shelf | None:
+    if kind == "folder":
+        return FolderShelf(scratch / "state")
+    return MemoryShelf() if kind == "memory" else None
+
+
 def _place(kind: str, scratch: Path) -> Place:
     if kind == "folder":
-        return FolderPlace(scratch)
+        return FolderPlace(scratch / "outputs")
     return TopicPlace() if kind == "topics" else MemoryPlace()
 
 

@@ -16,13 +16,16 @@ from unittest import mock
 
 import pytest
 
+from ofs.contracts.checkpoint import CheckpointManifest
 from ofs.errors import SourceError
+from ofs.native import core
 from ofs.ports import RecordBatch
 from ofs.sinks.kafka import KafkaSink
 from ofs.sinks.memory import MemorySink
 from ofs.units import OffsetRange, next_offset
 from tests.simulation.model_log import ReaderLog
 from tests.simulation.simulation import SimulationFailed, Story, simulate
+from tests.simulation.states import Entries, MemoryShelf
 
 SEEDS = 200
 LOT = 20
@@ -55,19 +58,14 @@ def test_seeds_reach_what_they_are_for(stories: Stories) -> None:
         story = stories(seed)
         fired.update(story.fired)
         seen.update([story.place, *story.ends, *story.results])
-    for call in (
-        "source.describe",
-        "source.open",
-        "source.read",
-        "decisions.lines",
-        "state.write",
-        "sink.begin",
-    ):
+    for call in ("source.describe", "source.open", "source.read", "decisions.lines", "sink.begin"):
         assert fired[f"crash {call}"] > 0, call
         assert fired[f"error {call}"] > 0, call
-    for call in ("sink.put", "sink.end_chunk", "sink.commit", "source.offset_at", "state.open"):
+    rarer = ["sink.put", "sink.end_chunk", "sink.commit", "source.offset_at", "broker.commit"]
+    kept = [] if core is None else ["state.open", "state.write", "state.read", "state.take"]
+    for call in (*rarer, *kept):
         assert fired[f"crash {call}"] + fired[f"error {call}"] > 1, call
-    for change in (
+    for change in [
         "append",
         "transaction",
         "partition",
@@ -76,8 +74,10 @@ def test_seeds_reach_what_they_are_for(stories: Stories) -> None:
         "loss",
         "compaction",
         "recreation",
-    ):
+        "zombie",
+    ]:
         assert fired[change] > 0, change
+    assert core is None or min(fired["checkpoint used"], fired["rot"]) > 20
     for what in ("memory", "folder", "topics", "finished", "crashed", "failed"):
         assert seen[what] > 10, what
     for verdict in ("MATCH", "MISMATCH", "HISTORY_TRUNCATED", "BASIS_BEYOND_LOG_END", "STREAM_COMPACTED"):
@@ -153,9 +153,21 @@ def _forgets_what_is_committed() -> AbstractContextManager[object]:
     return mock.patch.object(KafkaSink, "_read_back", read_back)
 
 
+def _forgets_first_copies_in_a_checkpoint() -> AbstractContextManager[object]:
+    def publish(shelf: MemoryShelf, manifest: CheckpointManifest, entries: Entries) -> CheckpointManifest:
+        return honest(shelf, manifest, [entry for entry in entries if not entry[0].startswith(b"D")])
+
+    honest = MemoryShelf.publish
+    return mock.patch.object(MemoryShelf, "publish", publish)
+
+
 @pytest.mark.parametrize(
     "defect",
     [
+        pytest.param(
+            _forgets_first_copies_in_a_checkpoint,
+            marks=pytest.mark.skipif(core is None, reason="no native core, no state"),
+        ),
         _skips_what_retention_removed,
         _keeps_what_a_dead_launch_staged,
         _reads_its_progress_before_it_fences,

@@ -52,6 +52,14 @@ def test_offset_at_is_the_first_inside_the_basis(time_us: int, expected: int | N
     assert log.offset_at("s", 1, time_us) is None
 
 
+def test_offset_at_looks_no_further_than_the_log_goes() -> None:
+    """A basis may end beyond the log's end: what is not there yet is not read."""
+    log = BoundedLog(_log(), {"s": {0: OffsetRange(8, 1_000)}})
+    assert log.offset_at("s", 0, 6) == 13
+    log = BoundedLog(_log(), {"s": {0: OffsetRange(14, 1_000)}})
+    assert log.offset_at("s", 0, 6) is None
+
+
 def test_offset_at_beyond_the_basis_is_none() -> None:
     """A time that is reached only after the basis is not found."""
     log = BoundedLog(_log(), {"s": {0: OffsetRange(0, 4)}})
