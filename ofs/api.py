@@ -216,7 +216,9 @@ def snapshot(
         decisions=MemoryDecisionSource([line]),
         registry=registry,
         sink=sink,
-        options=ReplayOptions(max_skew_us=_duration("max_clock_skew", max_clock_skew)),
+        options=ReplayOptions(
+            max_skew_us=_duration("max_clock_skew", max_clock_skew), checkpoint_at_end=False
+        ),
         engine=engine,
         state=None if state is None else Path(state),
         is_audit=True,

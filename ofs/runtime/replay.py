@@ -53,7 +53,8 @@ class ReplayOptions:
     `batch_size`: records a read, and decisions a chunk. `end_wait_us`: how long a cut beyond the log's end is waited
     for (the last stable offset of a live topic can lag behind). `state_memory_bytes`: how much of the state stays
     resident where it is kept in a store; None: all of it. `checkpoint_records`: a checkpoint of a partition's state
-    after so many offsets; None: at the end of the run alone. `self_checked`: what a self-check of the batch found.
+    after so many offsets; `checkpoint_at_end`: and one at the end of the run. `self_checked`: what a self-check of the
+    batch found.
     """
 
     snapshots: SnapshotOutput = SnapshotOutput.ALL
@@ -63,6 +64,7 @@ class ReplayOptions:
     end_wait_us: int = 10_000_000
     state_memory_bytes: int | None = None
     checkpoint_records: int | None = None
+    checkpoint_at_end: bool = True
     self_checked: SelfCheck | None = None
 
 
@@ -203,6 +205,7 @@ class _Run:
                 digests=self._plan.digests,
                 memory_bytes=self._memory_bytes(),
                 checkpoint_records=self._options.checkpoint_records,
+                checkpoint_at_end=self._options.checkpoint_at_end,
             ),
         )
         self._compiled = context.compiled

@@ -26,13 +26,14 @@ class StateOptions:
 
     `replay_id` and `digests` (definition digests by name and version): what a checkpoint says it was made from.
     `memory_bytes`: how much of a partition's state stays resident beside a store; None: all of it.
-    `checkpoint_records`: a checkpoint after so many records; None: at the end of the run alone.
+    `checkpoint_records`: a checkpoint after so many offsets; `checkpoint_at_end`: and one at the end of the run.
     """
 
     replay_id: str
     digests: dict[tuple[str, str], str]
     memory_bytes: int | None = None
     checkpoint_records: int | None = None
+    checkpoint_at_end: bool = True
 
 
 class TaskState:
@@ -128,7 +129,7 @@ class TaskState:
 
     def end(self) -> None:
         """Take the last checkpoint."""
-        if self._kept is not None:
+        if self._kept is not None and self._options.checkpoint_at_end:
             self._kept.store.write(self._kept.fold.drain_state())
             self._take(self._kept)
 
