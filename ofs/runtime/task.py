@@ -91,6 +91,7 @@ class FoldTask:
         reached = max(target, self._fold.frontier)
         self._state.supply([], [], 0, reached, queries)
         self._fold.advance(reached, queries)
+        self._state.make_room()
 
     def watermarks(self, decisions: DecisionSet, lo: int, hi: int) -> list[tuple[int, int | None]]:
         """See `ofs/_core.pyi`, Fold.watermarks."""

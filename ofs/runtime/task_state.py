@@ -121,11 +121,15 @@ class TaskState:
         if kept is None:
             return
         kept.store.write(kept.fold.drain_state())
-        if self._options.memory_bytes is not None:
-            kept.fold.evict(self._options.memory_bytes)
+        self.make_room()
         every = self._options.checkpoint_records
         if every is not None and kept.fold.frontier - kept.checkpointed >= every:
             self._take(kept)
+
+    def make_room(self) -> None:
+        """Drop what was written and used least recently, down to the limit."""
+        if self._kept is not None and self._options.memory_bytes is not None:
+            self._kept.fold.evict(self._options.memory_bytes)
 
     def end(self) -> None:
         """Take the last checkpoint."""
