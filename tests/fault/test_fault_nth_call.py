@@ -29,7 +29,7 @@ from tests.simulation.gate import CALLS, PORTS, Fault, Gate
 from tests.simulation.model_broker import modelled_reads
 from tests.simulation.model_log import ReaderLog
 from tests.simulation.outputs import FolderPlace, GatedSink, Outputs, Place, TopicPlace
-from tests.simulation.scenario import Scenario, make_scenario, reference
+from tests.simulation.scenario import Scenario, make_scenario, undisturbed
 from tests.simulation.scheduler import Baton, one_at_a_time
 from tests.simulation.simulation import ENGINE, GatedDecisions, SimulatedClock, SimulatedReplay
 from tests.simulation.states import Live, MemoryLive, MemoryShelf
@@ -55,7 +55,7 @@ def _scenario() -> Scenario:
 
 
 def _expected(scenario: Scenario) -> Outputs:
-    return reference(
+    return undisturbed(
         scenario.cluster.undisturbed(), scenario.world, scenario.lines, scenario.basis, scenario.max_skew_us
     )
 
@@ -225,8 +225,8 @@ def test_state_is_that_of_before_or_after_a_write_that_fails(is_after: bool, tmp
         _run(_place("topics", tmp_path / str(nth)), shelf, fault)
         done = sum(len(live.history) - 1 for live in shelf.lives)
         assert done >= (nth if is_after else nth - 1)
-        for live, undisturbed in zip(shelf.lives, whole.lives, strict=True):
-            assert live.history == undisturbed.history[: len(live.history)]
+        for live, unfailing in zip(shelf.lives, whole.lives, strict=True):
+            assert live.history == unfailing.history[: len(live.history)]
 
 
 class _FailingFile:

@@ -57,7 +57,9 @@ def make_scenario(seed: int, chance: random.Random) -> Scenario:
     _retry_producers(chance, world)
     world.decisions = [make_decision(chance, world, number) for number in range(chance.randint(1, 14))]
     max_skew_us = 5_000_000 if state != "none" else chance.choice((5_000_000, 500_000, 0))
-    rebuilt = reference(world.log, world, decision_lines(world.decisions), None, max_skew_us).snapshots
+    rebuilt = undisturbed(
+        world.log, world, decision_lines(world.decisions), None, max_skew_us, engine="auto"
+    ).snapshots
     lines = with_hashes(chance, world, rebuilt)
     place = "folder" if seed % 4 == 0 else chance.choice(("memory", "topics"))
     cluster, basis = _cluster(chance, world), _basis(chance, world)
@@ -132,10 +134,16 @@ def _basis(chance: random.Random, world: World) -> OffsetBasis | None:
     return OffsetBasis(ranges)
 
 
-def reference(
-    log: EventLog, world: World, lines: list[bytes], basis: OffsetBasis | None, max_skew_us: int
+def undisturbed(
+    log: EventLog,
+    world: World,
+    lines: list[bytes],
+    basis: OffsetBasis | None,
+    max_skew_us: int,
+    *,
+    engine: str = "reference",
 ) -> Outputs:
-    """What the executable semantics answer on a log that nothing disturbs."""
+    """What the executable semantics, or another engine, answer on a log that nothing disturbs."""
     sink = MemorySink()
     BoundedReplay(
         log=log,
@@ -143,7 +151,7 @@ def reference(
         registry=Registry.of(world.groups),
         sink=sink,
         options=ReplayOptions(max_skew_us=max_skew_us, end_wait_us=0),
-        engine="reference",
+        engine=engine,
         basis=basis,
     ).run()
     return Outputs.of((sink.parity, sink.snapshots, sink.dead_letters), sink.run, sink.certificate)

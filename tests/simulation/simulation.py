@@ -40,7 +40,7 @@ from tests.simulation.scenario import (
     draw_changes,
     draw_faults,
     make_scenario,
-    reference,
+    undisturbed,
 )
 from tests.simulation.scheduler import Baton, one_at_a_time
 from tests.simulation.states import FolderShelf, GatedState, Live, MemoryShelf, Shelf
@@ -280,7 +280,7 @@ class Simulation:
     def _expected(self, facts: dict[str, ModelTopic]) -> Outputs:
         log = Cluster(facts).undisturbed()
         given = self._scenario
-        return reference(log, given.world, given.lines, given.basis, given.max_skew_us)
+        return undisturbed(log, given.world, given.lines, given.basis, given.max_skew_us)
 
     def _check_outputs(self, now: Outputs, facts: dict[str, ModelTopic]) -> None:
         if now.run is None:
