@@ -11,6 +11,7 @@ import pytest
 from ofs.cli.failures import run
 from ofs.cli.main import root
 from ofs.errors import ExitCode
+from ofs.native import core
 from ofs.sources.archive import import_ndjson
 from tests.unit.cli.scene import Scene, build
 from topologies.card_payments.generator import STREAM, Traffic, generate, to_ndjson
@@ -75,3 +76,24 @@ def test_what_cannot_be_read_is_exit_code_4(
     file.write_bytes(file.read_bytes()[:-1])
     assert verify(scene, f"archive:{tmp_path / 'archive'}") == ExitCode.UNREACHABLE
     assert "damaged: size expected" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(core is None, reason="the reference engine keeps its state in memory")
+def test_a_run_from_a_checkpoint_is_verified_from_the_start_of_its_state(
+    scene: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What an earlier run has read is certified and read again; its content digest is that of a run without state."""
+    records = scene.records()
+    half = scene.with_decisions("half.ndjson", records[: len(records) // 2])
+    state = ["--state", str(tmp_path / "state")]
+    assert run(root, [*scene.replay_arguments(tmp_path / "first", half), *state]) == ExitCode.ALL_MATCH
+    assert run(root, [*scene.replay_arguments(tmp_path / "second"), *state]) == ExitCode.ALL_MATCH
+    whole, resumed = (
+        json.loads((folder / "certificate.json").read_bytes())["partitions"]
+        for folder in (scene.folder / "run", tmp_path / "second")
+    )
+    assert {part["start_from"] for part in resumed} == {"checkpoint"}
+    assert [part["content_digest"] for part in resumed] == [part["content_digest"] for part in whole]
+    arguments = ["certificate", "verify", str(tmp_path / "second"), "--events", scene.events]
+    assert run(root, arguments) == ExitCode.ALL_MATCH
+    assert capsys.readouterr().out.splitlines()[-1] == "same"
