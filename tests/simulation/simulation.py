@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ofs.contracts.checkpoint import StateIdentity
-from ofs.errors import OfsError, SinkError, SourceError, StateError
+from ofs.errors import OfsError, RequestConflictError, SinkError, SourceError, StateError
 from ofs.features import Registry
 from ofs.native import core
 from ofs.planner.checkpoints import best_first
@@ -238,10 +238,7 @@ class Simulation:
         except CrashError:
             launch.end = "crashed"
         except OfsError as error:
-            is_refused = (
-                isinstance(error, SinkError) and "earlier launch of this run committed" in error.message
-            )
-            launch.end, launch.error = "refused" if is_refused else "failed", error
+            launch.end, launch.error = "refused" if _is_refusal(error) else "failed", error
         except Exception as error:  # noqa: BLE001  (whatever it is, it is no error of OFS: a defect)
             self.story.trace += launch.gate.trace
             self._expect(condition=False, message=f"ended by {type(error).__name__}: {error}")
@@ -263,6 +260,10 @@ class Simulation:
                 self._check_outputs(now, launch.log.facts)
         if launch.end == "finished":
             self._expect(now is not None and now.run is not None, "a run that ended left no outputs")
+        elif isinstance(launch.error, RequestConflictError):
+            others = [seen for other, seen in self._seen.items() if other != replay_id and seen is not None]
+            is_taken = any(seen.run is not None for seen in others)
+            self._expect(is_taken, "refused for another run that is not there")
         elif launch.end == "refused":
             expected = self._expected(launch.log.facts)
             is_other = now is not None and not _is_part(now, expected)
@@ -320,6 +321,13 @@ class Simulation:
             raise SimulationFailed(
                 f"seed {self.story.seed}: {message}; again with: make simulate SEED={self.story.seed}\n{story}"
             )
+
+
+def _is_refusal(error: OfsError) -> bool:
+    """The place holds another run (of a topic that was made anew), or what this one computed when the log was other."""
+    if isinstance(error, RequestConflictError):
+        return True
+    return isinstance(error, SinkError) and "earlier launch of this run committed" in error.message
 
 
 def _is_part(some: Outputs, whole: Outputs) -> bool:
