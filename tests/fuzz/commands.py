@@ -7,6 +7,7 @@ import io
 import json
 import os
 import random
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -121,7 +122,8 @@ class Commands:
         self._home = tempfile.TemporaryDirectory(prefix="ofs-fuzz-")
         folder = Path(self._home.name)
         scene = build(folder)
-        (folder / "registry").symlink_to(scene.registry, target_is_directory=True)
+        shutil.copytree(scene.registry, folder / "registry")  # a command may write to it
+        _run(scene.replay_arguments(folder / "run"), folder)
 
     def __call__(self) -> Figures:
         figures = Figures()
@@ -151,11 +153,23 @@ class Commands:
         at = ["--pins", "pins.json", "--as-of", "2026-01-05T12:00:00Z", "--cut", '{"0": 9, "1": 9, "2": 9}']
         out = f"out{self._chance.randrange(3)}"
         return {
-            ("replay",): [*read, "--decisions", "decisions.ndjson", "--out", out],
+            ("replay",): [*read, "--decisions", "decisions.ndjson", "--out", out, "--state", "state"],
             ("snapshot",): [*read, *asked, *at],
             ("features", "show"): ["registry"],
             ("features", "check"): ["registry"],
             ("archive", "verify"): ["archive"],
+            ("archive", "export"): [
+                "--events",
+                "archive:archive",
+                "--stream",
+                "card.events.v1",
+                "--out",
+                "copy",
+            ],
+            ("certificate", "verify"): ["run", "--events", "archive:archive"],
+            ("selfcheck",): [*read, "--decisions", "decisions.ndjson", "--runs", "2"],
+            ("state", "list"): ["state"],
+            ("state", "verify"): ["state"],
         }.get(path, [])
 
     def _value(self) -> str:
