@@ -165,7 +165,7 @@ class KafkaSink:
             "replay_id": self._replay_id,
             "number": self._progress_number,
             "outputs": {
-                name: {"topic_id": output.topic_id, **output.summary()}
+                name: {"topic_id": output.topic_id, **output.progress()}
                 for name, output in self._outputs.items()
             },
         }
@@ -290,6 +290,12 @@ class _Output:
         """Raises SinkError where more is committed than there is now."""
         if self._records < self._committed.records:
             self._raise_other(f"{self._committed.records} records, now there are {self._records}")
+
+    def progress(self) -> dict[str, object]:
+        """What is committed with the transaction at hand: an earlier launch can have got further with this output."""
+        if self._records < self._committed.records:
+            return {"records": self._committed.records, "sha256": self._committed.sha256}
+        return self.summary()
 
     def summary(self) -> dict[str, object]:
         return {"records": self._records, "sha256": self._digest.hexdigest()}

@@ -167,6 +167,24 @@ def check_chunks_that_differ(place: SinkPlace) -> None:
     _expect_whole(place)
 
 
+def check_outputs_that_progress_apart(place: SinkPlace) -> None:
+    """A launch that died between the parity and the snapshots of a chunk, and one after it in smaller chunks, leave no
+    trace: each record is there once."""
+    first = place.launch()
+    first.begin(RUN_ID)
+    first.put_parity(PARITY[:4])
+    first.end_chunk()
+    first.abort()
+    second = place.launch()
+    second.begin(RUN_ID)
+    second.put_parity(PARITY[:2])
+    second.put_snapshots(SNAPSHOTS[:1])
+    second.end_chunk()
+    second.abort()
+    _write(place, 3)
+    _expect_whole(place)
+
+
 def check_order_of_calls(place: SinkPlace) -> None:
     """Records and commits need a run that has begun and not ended; a record of a finished run needs one."""
     for name, sink in (("begin", place.launch()), ("abort", _ended(place, is_aborted=True))):
@@ -260,6 +278,7 @@ SINK_CHECKS: Final[tuple[Callable[[SinkPlace], None], ...]] = (
     check_abort_in_the_first_chunk,
     check_abort_outside_a_run,
     check_chunks_that_differ,
+    check_outputs_that_progress_apart,
     check_order_of_calls,
     check_topics,
 )
