@@ -38,6 +38,14 @@ class Outputs:
         parity, snapshots, dead_letters = ([line for _, line in records] for records in rows)
         return cls(parity, snapshots, dead_letters, run, certificate)
 
+    def apart(self) -> list[Outputs]:
+        """Each output without the others."""
+        return [
+            Outputs(self.parity, [], [], None, None),
+            Outputs([], self.snapshots, [], None, None),
+            Outputs([], [], self.dead_letters, None, None),
+        ]
+
 
 class Place(Protocol):
     """Where outputs are kept from launch to launch."""
