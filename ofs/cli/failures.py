@@ -29,6 +29,9 @@ def run(command: click.Command, arguments: Sequence[str]) -> int:
     A command returns its exit code, or nothing for 0.
     """
     as_json = "--json" in arguments
+    if any("\0" in argument for argument in arguments):
+        # no process is given one, but a caller in this process may; every library says something else to it
+        return _report("USAGE", "an argument holds a null byte", None, ExitCode.USAGE, as_json=as_json)
     try:
         code = _invoke(command, arguments)
         sys.stdout.flush()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 import pytest
 
 from ofs import errors
 from ofs.cli.failures import INTERRUPTED, PIPE_CLOSED, run
+from ofs.cli.main import root
 from ofs.errors import DefinitionError, ExitCode, InvariantViolation, OfsError, SinkError
 
 OFS_ERRORS = [
@@ -141,3 +143,13 @@ def test_a_message_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str])
 def test_a_command_returns_its_exit_code(answer: int | None) -> None:
     """What a command returns is the exit code; nothing is 0."""
     assert run(command(lambda: answer), []) == (answer or 0)
+
+
+def test_a_null_byte_in_an_argument_is_a_usage_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is refused before any library sees it, whatever the command: found by fuzzing."""
+    assert run(root, ["contracts", "export", "--out", f"{tmp_path}\0"]) == ExitCode.USAGE
+    assert capsys.readouterr().err == "ofs: error: an argument holds a null byte\n"
+    assert run(command(lambda: None), ["--json", "\0"]) == ExitCode.USAGE
+    assert json.loads(capsys.readouterr().err)["error"] == "USAGE"
