@@ -26,7 +26,7 @@ from ofs.contracts import (
 )
 from ofs.contracts.identity import BasisRange
 from ofs.engine.port import Engine
-from ofs.errors import UsageError
+from ofs.errors import SourceError, UsageError
 from ofs.features import Registry, definition_bytes
 from ofs.planner.log_facts import LogFacts
 from ofs.planner.plan import ReplayPlan, make_plan
@@ -44,6 +44,7 @@ from ofs.units import OffsetRange, format_timestamp_us
 from ofs.version import VERSION
 
 Reasons = dict[int, tuple[ReasonDetail, ...]]
+_PLAN_TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,7 @@ def run_replay(
     """
     started_us = clock.now_us()
     batch = read_batch(engine, given.decisions, progress)
-    facts = _facts(given.log, batch, options, clock)
-    plan = make_plan(batch.decisions, batch.irregular, given.registry, facts, max_skew_us=options.max_skew_us)
+    facts, plan = _planned(given, batch, options, clock)
     request = replay_request(
         plan,
         facts,
@@ -404,6 +404,40 @@ def _report(run: RunRecord, proof: CutCertificate, notices: tuple[str, ...]) -> 
         engine=run.engine,
         notices=notices,
         run=run,
+    )
+
+
+def _planned(
+    given: ReplayInput, batch: Batch, options: ReplayOptions, clock: Clock
+) -> tuple[LogFacts, ReplayPlan]:
+    """The log as it is described, and the plan on it; both again where something was lost before the plan stood.
+
+    A start is looked up in what the log holds by then: what went away in between would be missing without a word.
+    """
+    for _ in range(_PLAN_TRIES):
+        facts = _facts(given.log, batch, options, clock)
+        plan = make_plan(
+            batch.decisions, batch.irregular, given.registry, facts, max_skew_us=options.max_skew_us
+        )
+        if not any(_is_lost(info, given.log.describe(stream)) for stream, info in facts.streams.items()):
+            return facts, plan
+    raise SourceError(
+        "the log lost records each time while the run was planned",
+        hint="retention is at work: run again, or put an archive beside the broker",
+    )
+
+
+def _is_lost(before: StreamInfo | None, now: StreamInfo | None) -> bool:
+    """Whether something that was described is no longer there; what was added does not matter."""
+    if before is None:
+        return False
+    if now is None or (before.log_id, before.compacted) != (now.log_id, now.compacted):
+        return True
+    return any(
+        (old.low, old.outside_log_ts_us) != (new.low, new.outside_log_ts_us)
+        or (old.broker and old.broker.start) != (new.broker and new.broker.start)
+        or old.end > new.end
+        for old, new in zip(before.partitions, now.partitions, strict=False)
     )
 
 

@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.simulation.gate import HAZARDS
 from tests.simulation.simulation import SimulationFailed, Story, simulate
 
 
@@ -18,24 +17,22 @@ def main() -> int:
     arguments = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     arguments.add_argument("--seed", type=int, default=0, help="the seed, or the first one")
     arguments.add_argument("--minutes", type=float, help="run seed after seed for so long")
-    arguments.add_argument("--hazards", nargs="*", choices=sorted(HAZARDS), default=[], help="draw these too")
     given = arguments.parse_args()
-    hazards = frozenset(given.hazards)
     if given.minutes is None:
-        return _one(given.seed, hazards)
-    return _many(given.seed, time.monotonic() + given.minutes * 60, hazards)
+        return _one(given.seed)
+    return _many(given.seed, time.monotonic() + given.minutes * 60)
 
 
-def _run(seed: int, hazards: frozenset[str]) -> Story:
+def _run(seed: int) -> Story:
     memory = Path("/dev/shm")  # the files of a seed are many and short-lived
     folder = memory if memory.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="ofs-simulation-", dir=folder) as scratch:
-        return simulate(seed, Path(scratch), hazards=hazards)
+        return simulate(seed, Path(scratch))
 
 
-def _one(seed: int, hazards: frozenset[str]) -> int:
+def _one(seed: int) -> int:
     try:
-        story = _run(seed, hazards)
+        story = _run(seed)
     except SimulationFailed as failure:
         print(failure)
         return 1
@@ -44,14 +41,14 @@ def _one(seed: int, hazards: frozenset[str]) -> int:
     return 0
 
 
-def _many(first: int, deadline: float, hazards: frozenset[str]) -> int:
+def _many(first: int, deadline: float) -> int:
     ends: Counter[str] = Counter()
     fired: Counter[str] = Counter()
     results: Counter[str] = Counter()
     seed, failed = first, []
     while time.monotonic() < deadline:
         try:
-            story = _run(seed, hazards)
+            story = _run(seed)
         except SimulationFailed as failure:
             failed.append(seed)
             print(str(failure).splitlines()[0])

@@ -39,9 +39,6 @@ CALLS: Final = (
     "broker.read",
     "broker.commit",
 )
-# what the run loop does not see to yet: harm between the description of the log and the lookups that a plan rests on
-PLANNING_RACE: Final = "planning race"
-HAZARDS: Final = frozenset({PLANNING_RACE})
 
 
 class CrashError(BaseException):
@@ -80,7 +77,6 @@ class Gate:
     baton: Baton
     faults: list[Fault]
     changes: list[Change]
-    hazards: frozenset[str] = frozenset()
     is_dead: bool = False
     died_of: Fault | None = None
     total: int = 0
@@ -98,7 +94,7 @@ class Gate:
         self.counts[kind] += 1
         nth = self.counts[kind]
         self.trace.append(f"{self.total} thread {self.baton.holder}: {kind} {what}".rstrip())
-        self._change(kind)
+        self._change()
         self._fail(kind, nth, is_after=False)
         yield
         self._fail(kind, nth, is_after=True)
@@ -113,9 +109,9 @@ class Gate:
         if self.is_dead:
             raise CrashError
 
-    def _change(self, kind: str) -> None:
+    def _change(self) -> None:
         for change in list(self.changes):
-            if change.nth <= self._count(change.among) and self._is_in_time(change, kind):
+            if change.nth <= self._count(change.among):
                 self.changes.remove(change)
                 told = change.apply()
                 self.trace.append(f"{self.total} meanwhile: {change.name} {told}")
@@ -123,12 +119,6 @@ class Gate:
 
     def _count(self, among: str) -> int:
         return sum(count for call, count in self.counts.items() if call.startswith(among))
-
-    def _is_in_time(self, change: Change, kind: str) -> bool:
-        """What is described of the log and looked up in it before the run begins to write must be one picture."""
-        is_planning = kind.startswith("source.") and self.counts["sink.begin"] == 0
-        is_first = kind == "source.describe" and self.counts["source.describe"] == 1
-        return not change.harms or not is_planning or is_first or PLANNING_RACE in self.hazards
 
     def _fail(self, kind: str, nth: int, *, is_after: bool) -> None:
         for fault in self.faults:

@@ -10,11 +10,16 @@ from __future__ import annotations
 import random
 from bisect import bisect_left
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
+from unittest import mock
 
 from ofs.canonical.content import new_content_digest
 from ofs.errors import SourceError
+from ofs.planner.plan import make_plan
 from ofs.ports import TIMESTAMP_CREATE, TIMESTAMP_LOG_APPEND, PartitionInfo, RecordBatch, StreamInfo
+from ofs.runtime import replay as run_loop
 from ofs.sources.memory import MemoryLog, Record
 from ofs.units import OffsetRange, next_offset
 from tests.simulation.gate import Gate
@@ -164,7 +169,7 @@ class Cluster:
 class ReaderLog:
     """EventLog over the cluster, as Kafka's adapter reads it: short batches, ends by position, fails below the start.
 
-    `facts`: how each topic was when it was described last before the run began to write: what the plan rests on.
+    `facts`: how each topic was when the plan was made.
     """
 
     def __init__(self, cluster: Cluster, gate: Gate, chance: random.Random) -> None:
@@ -172,7 +177,20 @@ class ReaderLog:
         self._gate = gate
         self._chance = chance
         self._described: dict[str, str] = {}
+        self._last_described: dict[str, ModelTopic] = {}
         self.facts: dict[str, ModelTopic] = {}
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """See which descriptions a plan rests on."""
+
+        def planned(*facts: Any, **named: Any) -> Any:
+            self.facts = dict(self._last_described)
+            return honest(*facts, **named)
+
+        honest = make_plan
+        with mock.patch.object(run_loop, "make_plan", planned):
+            yield
 
     def describe(self, stream: str) -> StreamInfo | None:
         """See EventLog."""
@@ -181,8 +199,7 @@ class ReaderLog:
             if topic is None:
                 return None
             self._described[stream] = topic.topic_id
-            if self._gate.counts["sink.begin"] == 0:
-                self.facts[stream] = topic.frozen()
+            self._last_described[stream] = topic.frozen()
             return _described(stream, topic)
 
     def read(self, stream: str, partition: int, span: OffsetRange, max_records: int) -> Iterator[RecordBatch]:

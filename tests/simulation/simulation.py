@@ -151,10 +151,9 @@ class _Launch:
 class Simulation:
     """All launches of a seed."""
 
-    def __init__(self, seed: int, scratch: Path, *, hazards: frozenset[str] = frozenset()) -> None:
+    def __init__(self, seed: int, scratch: Path) -> None:
         self._chance = random.Random(seed)
         self._scratch = scratch
-        self._hazards = hazards
         self._scenario: Scenario = make_scenario(seed, self._chance)
         self._place: Place = _place(self._scenario.place, scratch)
         self._shelf = _shelf(self._scenario.state, scratch)
@@ -194,7 +193,6 @@ class Simulation:
             baton,
             draw_faults(chance, self._scenario.place) if is_faulty else [],
             draw_changes(chance, cluster) if is_faulty else [],
-            self._hazards,
         )
         if isinstance(self._place, TopicPlace) and number > 0 and chance.random() < 0.8:
             nth = chance.randint(1, 20)
@@ -227,7 +225,7 @@ class Simulation:
             gate=gate,
             shelf=self._shelf,
         )
-        with one_at_a_time(baton), modelled_reads():
+        with one_at_a_time(baton), modelled_reads(), launch.log.watched():
             self._end(launch, replay)
         return launch
 
@@ -354,6 +352,6 @@ def _place(kind: str, scratch: Path) -> Place:
     return TopicPlace() if kind == "topics" else MemoryPlace()
 
 
-def simulate(seed: int, scratch: Path, *, hazards: frozenset[str] = frozenset()) -> Story:
+def simulate(seed: int, scratch: Path) -> Story:
     """Run one seed in an empty folder. Raises SimulationFailed."""
-    return Simulation(seed, scratch, hazards=hazards).run()
+    return Simulation(seed, scratch).run()
