@@ -61,11 +61,10 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happens by itself before the `nth` call whose kind begins with `among`. `harms`: something is gone then."""
+    """What happens by itself before the `nth` call whose kind begins with `among`."""
 
     nth: int
     name: str
-    harms: bool
     apply: Callable[[], str]
     among: str = ""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from ofs.features import Registry
 from ofs.planner.basis import OffsetBasis
@@ -184,18 +185,18 @@ def _change(chance: random.Random, cluster: Cluster) -> Change:
     low, tail = chance.randint(0, part.end), chance.randint(part.cut_max, max(part.cut_max, part.end))
     lost, commits = chance.randint(0, part.end), chance.random() < 0.7
     refills = chance.random() < 0.5
-    kinds: dict[str, tuple[int, bool, Any]] = {
-        "append": (6, False, lambda: cluster.append(stream, number, _late_record(number))),
-        "transaction": (6, False, lambda: cluster.close_transaction(stream, number, commits=commits)),
-        "partition": (2, False, lambda: cluster.add_partition(stream)),
-        "tail": (2, False, lambda: cluster.lose_tail(stream, number, tail)),
-        "retention": (5, True, lambda: cluster.remove_below(stream, number, low)),
-        "loss": (1, True, lambda: cluster.lose_tail(stream, number, lost)),
-        "compaction": (1, True, lambda: cluster.compact(stream)),
-        "recreation": (1, True, lambda: cluster.recreate(stream, refills=refills)),
+    kinds: dict[str, tuple[int, Callable[[], str]]] = {
+        "append": (6, lambda: cluster.append(stream, number, _late_record(number))),
+        "transaction": (6, lambda: cluster.close_transaction(stream, number, commits=commits)),
+        "partition": (2, lambda: cluster.add_partition(stream)),
+        "tail": (2, lambda: cluster.lose_tail(stream, number, tail)),
+        "retention": (5, lambda: cluster.remove_below(stream, number, low)),
+        "loss": (1, lambda: cluster.lose_tail(stream, number, lost)),
+        "compaction": (1, lambda: cluster.compact(stream)),
+        "recreation": (1, lambda: cluster.recreate(stream, refills=refills)),
     }
-    name = chance.choices(list(kinds), [weight for weight, _, _ in kinds.values()])[0]
-    return Change(1 + int(chance.expovariate(1) * chance.choice((3, 20, 60))), name, *kinds[name][1:])
+    name = chance.choices(list(kinds), [weight for weight, _ in kinds.values()])[0]
+    return Change(1 + int(chance.expovariate(1) * chance.choice((3, 20, 60))), name, kinds[name][1])
 
 
 def _late_record(number: int) -> Record:

@@ -196,12 +196,10 @@ class Simulation:
         )
         if isinstance(self._place, TopicPlace) and number > 0 and chance.random() < 0.8:
             nth = chance.randint(1, 20)
-            gate.changes.append(Change(nth, "zombie", harms=False, apply=self._place.wake, among="broker."))
+            gate.changes.append(Change(nth, "zombie", apply=self._place.wake, among="broker."))
         if isinstance(self._shelf, MemoryShelf) and chance.random() < 0.2:
             nth = chance.randint(1, 40)
-            gate.changes.append(
-                Change(nth, "rot", harms=False, apply=partial(self._shelf.rot, chance.randint(0, 9)))
-            )
+            gate.changes.append(Change(nth, "rot", apply=partial(self._shelf.rot, chance.randint(0, 9))))
         reads = random.Random(f"{self.story.seed} reads {number}")
         launch = _Launch(gate, ReaderLog(cluster, gate, reads), GatedSink(self._place, gate))
         options = ReplayOptions(

@@ -56,7 +56,7 @@ def _run(cluster: Cluster, before_call: int, change: Callable[[], str]) -> Memor
     gate = Gate(
         Baton(chance, 0),
         [],
-        [Change(before_call, "change", harms=True, apply=change)],
+        [Change(before_call, "change", apply=change)],
     )
     definition = {
         "feature_group": "g",
