@@ -85,6 +85,14 @@ kill-deep: setup kafka-image ## 300 runs killed at drawn moments (KILLS=n, SEED=
 	@OFS_REQUIRE_KAFKA=1 OFS_KILLS=$${KILLS:-300} OFS_KILL_SEED=$${SEED:-2} OFS_KAFKA_IMAGE=$$(cat build/kafka-image) \
 	  $(PY) -m pytest -s tests/integration/test_kafka_exactly_once.py -k killed $(PYTEST_ARGS)
 
+.PHONY: simulate
+simulate: setup ## one seed of the simulation, and what happened in it (SEED=…)
+	@$(PY) -m tests.simulation --seed $(or $(SEED),0)
+
+.PHONY: simulate-deep
+simulate-deep: setup ## as many seeds of the simulation as fit (MINUTES=…, from SEED=…)
+	@$(PY) -m tests.simulation --seed $(or $(SEED),0) --minutes $(or $(MINUTES),10)
+
 .PHONY: coverage
 coverage: setup ## the fast tests, with the lines and branches that they do not reach
 	@$(PY) -m pytest -m "not kafka and not slow" --cov --cov-report=term-missing $(PYTEST_ARGS)
