@@ -52,7 +52,7 @@ def held(target: str, inputs: list[bytes], check: Callable[[], object]) -> None:
     """Run a check. Raises FoundError for whatever it raises, a panic of the core too."""
     try:
         check()
-    except (KeyboardInterrupt, SystemExit):
+    except KeyboardInterrupt:
         raise
     except BaseException as error:
         raise FoundError(target, inputs, f"{type(error).__name__}: {str(error)[:2_000]}") from error
