@@ -55,7 +55,7 @@ $(CORE): $(CORE_SOURCES)
 .PHONY: pins
 pins: ## resolve the pinned versions anew (requirements.txt, requirements-dev.txt)
 	@$(PYTHON) -m venv build/uv && build/uv/bin/pip install $(PIP_QUIET) uv
-	@compile() { build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	@compile() { build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url \
 	  --no-annotate --custom-compile-command "make pins" "$$@" pyproject.toml; }; \
 	compile --all-extras --group dev -o requirements-dev.txt; \
 	compile --extra demo -c requirements-dev.txt -o requirements.txt

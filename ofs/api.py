@@ -55,6 +55,7 @@ def replay(
     state: str | Path | None = None,
     state_memory: int | None = None,
     checkpoint_every: int | None = None,
+    checkpoint_after: str | None = None,
     basis: Mapping[str, Mapping[str, list[int]]] | None = None,
     basis_time: tuple[str, str] | None = None,
     streams: Sequence[str] = (),
@@ -68,7 +69,8 @@ def replay(
     `out` or `sink`: a folder, or `kafka://HOST:PORT`; neither: the outputs are not kept, only the report.
     `snapshots`: all, mismatch or none. `read_rate`: records a second.
     `state`: a folder of RocksDB states: a run starts from the best checkpoint there and leaves one at its end, and one
-    after each `checkpoint_every` offsets of a partition. `state_memory`: bytes of state that stay resident beside it.
+    after each `checkpoint_every` offsets of a partition or the duration `checkpoint_after`. `state_memory`: bytes of
+    state that stay resident beside it.
     `basis`: `{stream: {"0": [start, end]}}`; or `basis_time`: log time `[from, to)` of `streams`.
     `self_check_runs`: before anything is written, the batch is run so many times and compared, as by `selfcheck`.
     Raises UsageError, DefinitionError, SourceError, SinkError, StateError; InvariantViolation: a self-check differs.
@@ -78,10 +80,9 @@ def replay(
         workers=_positive("workers", workers),
         batch_size=_positive("batch_size", batch_size),
         max_skew_us=_duration("max_clock_skew", max_clock_skew),
-        state_memory_bytes=None if state_memory is None else _positive("state_memory", state_memory),
-        checkpoint_records=None
-        if checkpoint_every is None
-        else _positive("checkpoint_every", checkpoint_every),
+        state_memory_bytes=_positive_or_none("state_memory", state_memory),
+        checkpoint_records=_positive_or_none("checkpoint_every", checkpoint_every),
+        checkpoint_us=None if checkpoint_after is None else _duration("checkpoint_after", checkpoint_after),
     )
     request = _basis(basis, basis_time, tuple(streams))
     registry = features if isinstance(features, Registry) else Registry.load(features)
@@ -353,6 +354,10 @@ def _positive(name: str, value: int) -> int:
     if value < 1:
         raise UsageError(f"{name}: found {value}", hint="at least 1")
     return value
+
+
+def _positive_or_none(name: str, value: int | None) -> int | None:
+    return None if value is None else _positive(name, value)
 
 
 def _duration(name: str, text: str) -> int:

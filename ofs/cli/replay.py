@@ -107,6 +107,12 @@ Examples:
     help="With --state: a checkpoint after so many offsets of a partition. Default: at the end alone.",
 )
 @click.option(
+    "--checkpoint-after",
+    type=Duration(),
+    metavar="DURATION",
+    help="With --state: a checkpoint after so much time, as in 30s. Default: at the end alone.",
+)
+@click.option(
     "--basis",
     type=Json(read_basis),
     metavar="JSON|@FILE",
@@ -203,9 +209,11 @@ def _check_outputs(out: str | None, sink: str | None, *, create_topics: bool) ->
 
 
 def _check_state(given: dict[str, Any]) -> None:
-    if given["state"] is None and (given["state_memory"], given["checkpoint_every"]) != (None, None):
+    options = ("state_memory", "checkpoint_every", "checkpoint_after")
+    if given["state"] is None and any(given[name] is not None for name in options):
         raise click.UsageError(
-            "--state-memory and --checkpoint-every go with --state", click.get_current_context()
+            "--state-memory, --checkpoint-every and --checkpoint-after go with --state",
+            click.get_current_context(),
         )
 
 

@@ -52,7 +52,7 @@ def _partition(
         "topic_id": plan.topic_id,
         "partition_count": partition_count,
         "start_from": plan.start_from,
-        "bound_skew_us": max_skew_us if plan.start_from == "bound" else None,
+        "bound_skew_us": max_skew_us if plan.start > 0 else None,
         "low": plan.info.low,
         "log_end": plan.info.end,
         "low_watermark": None if broker is None else broker.start,
@@ -66,7 +66,7 @@ def _assumptions(
     partitions: list[dict[str, Any]], max_skew_us: int, topic_ids_unproven: tuple[str, ...]
 ) -> list[str]:
     """What the verdicts rest on and nothing read can prove."""
-    bounded = [f"{p['stream']}:{p['partition']}" for p in partitions if p["start_from"] == "bound"]
+    bounded = [f"{p['stream']}:{p['partition']}" for p in partitions if p["start"] > 0]
     assumptions = [_ONE_TIME_PER_ID]
     if bounded:
         assumptions.append(

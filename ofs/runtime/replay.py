@@ -53,9 +53,9 @@ class ReplayOptions:
 
     `batch_size`: records a read, and decisions a chunk. `end_wait_us`: how long a cut beyond the log's end is waited
     for (the last stable offset of a live topic can lag behind). `state_memory_bytes`: how much of the state stays
-    resident where it is kept in a store; None: all of it. `checkpoint_records`: a checkpoint of a partition's state
-    after so many offsets; `checkpoint_at_end`: and one at the end of the run. `self_checked`: what a self-check of the
-    batch found.
+    resident where it is kept in a store; None: all of it. `checkpoint_records`, `checkpoint_us`: a checkpoint of a
+    partition's state after so many offsets, or so much time; `checkpoint_at_end`: and one at the end of the run.
+    `self_checked`: what a self-check of the batch found.
     """
 
     snapshots: SnapshotOutput = SnapshotOutput.ALL
@@ -65,6 +65,7 @@ class ReplayOptions:
     end_wait_us: int = 10_000_000
     state_memory_bytes: int | None = None
     checkpoint_records: int | None = None
+    checkpoint_us: int | None = None
     checkpoint_at_end: bool = True
     self_checked: SelfCheck | None = None
 
@@ -154,7 +155,7 @@ class _Run:
     ) -> ReplayReport:
         writer = OutcomeWriter(sink, self._batch, self._plan, self.replay_id, self._options.snapshots)
         with ExitStack() as stack:
-            tasks = self._tasks(stack, open_store)
+            tasks = self._tasks(stack, open_store, clock)
             workers = stack.enter_context(ThreadPoolExecutor(self._options.workers, "ofs-task"))
             self._bind()
             self._answer_chunks(tasks, workers, writer, progress)
@@ -188,7 +189,7 @@ class _Run:
             verified_only=True,
         )
 
-    def _tasks(self, stack: ExitStack, open_store: OpenStore) -> list[PartitionTask]:
+    def _tasks(self, stack: ExitStack, open_store: OpenStore, clock: Clock) -> list[PartitionTask]:
         context = TaskContext(
             engine=self._engine,
             compiled=self._engine.compile(
@@ -205,6 +206,8 @@ class _Run:
                 digests=self._plan.digests,
                 memory_bytes=self._memory_bytes(),
                 checkpoint_records=self._options.checkpoint_records,
+                checkpoint_us=self._options.checkpoint_us,
+                now_us=clock.now_us,
                 checkpoint_at_end=self._options.checkpoint_at_end,
             ),
         )

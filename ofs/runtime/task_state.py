@@ -20,20 +20,28 @@ OpenStore = Callable[[PartitionPlan, StateIdentity], StateStore | None]
 """Opens the state of one partition; None where the run keeps its state in memory only."""
 
 
+def _no_time() -> int:
+    """Time stands still where no checkpoint depends on it."""
+    return 0
+
+
 @dataclass(frozen=True, slots=True)
 class StateOptions:
     """How a run keeps its state.
 
     `replay_id` and `digests` (definition digests by name and version): what a checkpoint says it was made from.
     `memory_bytes`: how much of a partition's state stays resident beside a store; None: all of it.
-    `checkpoint_records`: a checkpoint after so many offsets; `checkpoint_at_end`: and one at the end of the run.
+    `checkpoint_records`, `checkpoint_us`: a checkpoint after so many offsets, or so much time by `now_us`;
+    `checkpoint_at_end`: and one at the end of the run.
     """
 
     replay_id: str
     digests: dict[tuple[str, str], str]
     memory_bytes: int | None = None
     checkpoint_records: int | None = None
+    checkpoint_us: int | None = None
     checkpoint_at_end: bool = True
+    now_us: Callable[[], int] = _no_time
 
 
 class TaskState:
@@ -68,6 +76,14 @@ class TaskState:
             start=plan.start,
         )
         store = self._open_store(plan, identity)
+        try:
+            return self._opened(plan, store)
+        except BaseException:
+            if store is not None:
+                store.close()
+            raise
+
+    def _opened(self, plan: PartitionPlan, store: StateStore | None) -> tuple[PartitionPlan, Fold]:
         checkpoint = store.checkpoint if isinstance(store, LiveState) else None
         if store is None or checkpoint is None:
             fold = self._engine.fold(
@@ -75,7 +91,7 @@ class TaskState:
             )
             origin = plan.start_from
         else:
-            fold, origin = self._opened(store), checkpoint.start_from
+            fold, origin = self._restored(store), checkpoint.start_from
             invariant(
                 fold.frontier == checkpoint.frontier, "a checkpoint's state is at another cut than it says"
             )
@@ -88,10 +104,12 @@ class TaskState:
             )
         if store is not None:
             invariant(isinstance(fold, StatefulFold), f"the {self._engine.name} engine was given a store")
-            self._kept = _Kept(store, cast(StatefulFold, fold), origin, plan, fold.frontier)
+            self._kept = _Kept(
+                store, cast(StatefulFold, fold), origin, plan, fold.frontier, self._options.now_us()
+            )
         return plan, fold
 
-    def _opened(self, store: StateStore) -> Fold:
+    def _restored(self, store: StateStore) -> Fold:
         engine = cast(StatefulEngine, self._engine)
         entries = [entry for prefix in engine.resident_prefixes() for entry in store.scan(prefix)]
         return engine.open_fold(self._compiled, self._scopes, entries)
@@ -122,9 +140,15 @@ class TaskState:
             return
         kept.store.write(kept.fold.drain_state())
         self.make_room()
-        every = self._options.checkpoint_records
-        if every is not None and kept.fold.frontier - kept.checkpointed >= every:
+        if self._is_due(kept):
             self._take(kept)
+
+    def _is_due(self, kept: _Kept) -> bool:
+        records, time_us = self._options.checkpoint_records, self._options.checkpoint_us
+        by_records = records is not None and kept.fold.frontier - kept.checkpointed >= records
+        return by_records or (
+            time_us is not None and self._options.now_us() - kept.checkpointed_us >= time_us
+        )
 
     def make_room(self) -> None:
         """Drop what was written and used least recently, down to the limit."""
@@ -161,15 +185,18 @@ class TaskState:
                 unread=tuple(kept.plan.missing),
             )
         )
-        kept.checkpointed = kept.fold.frontier
+        kept.checkpointed, kept.checkpointed_us = kept.fold.frontier, self._options.now_us()
 
 
 @dataclass(slots=True)
 class _Kept:
-    """A fold with its store. `origin`: what its start rests on. `checkpointed`: the frontier of the last checkpoint."""
+    """A fold with its store. `origin`: what its start rests on. `checkpointed`, `checkpointed_us`: the frontier and
+    the time of the last checkpoint.
+    """
 
     store: StateStore
     fold: StatefulFold
     origin: str
     plan: PartitionPlan
     checkpointed: int
+    checkpointed_us: int

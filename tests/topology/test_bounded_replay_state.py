@@ -138,3 +138,44 @@ def test_snapshot_of_a_decision_goes_on_from_a_checkpoint(tmp_path: Path) -> Non
     with_state = ofs.snapshot(events=log, features=registry, decision=_decision(30, 25), state=tmp_path)
     without = ofs.snapshot(events=log, features=registry, decision=_decision(30, 25))
     assert with_state == without
+
+
+class _SteppingClock:
+    """A second passes with every look at it."""
+
+    def __init__(self) -> None:
+        self._now_us = 0
+
+    def now_us(self) -> int:
+        """Microseconds."""
+        self._now_us += 1_000_000
+        return self._now_us
+
+    def sleep_us(self, duration_us: int) -> None:
+        """Waiting takes what it says."""
+        self._now_us += duration_us
+
+
+@pytest.mark.parametrize(
+    ("limits", "cuts"),
+    [
+        ({}, [31]),
+        ({"checkpoint_records": 10}, [10, 20, 30, 31]),
+        ({"checkpoint_us": 4_000_000}, [20, 31]),
+        ({"checkpoint_at_end": False}, []),
+    ],
+)
+def test_checkpoints_are_left_by_records_and_by_time(
+    limits: dict[str, Any], cuts: list[int], tmp_path: Path
+) -> None:
+    """Batches of five records; one look at the clock a batch; and one checkpoint at the end."""
+    BoundedReplay(
+        log=_log(),
+        decisions=_one(31),
+        registry=_group("lifetime"),
+        sink=MemorySink(),
+        options=ReplayOptions(batch_size=5, **limits),
+        state=tmp_path,
+        clock=_SteppingClock(),
+    ).run()
+    assert sorted(int(path.parent.name) for path in tmp_path.rglob("manifest.json")) == cuts
