@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 from ofs.contracts import FeatureGroupRef
 from ofs.contracts.checkpoint import StateIdentity
 from ofs.engine.port import Engine, Fold, StatefulEngine, StatefulFold
-from ofs.errors import invariant
+from ofs.errors import StateError, invariant
 from ofs.planner.plan import PartitionPlan
 from ofs.ports import StateStore
 from ofs.state.folder import CheckpointFacts, LiveState
@@ -112,7 +113,8 @@ class TaskState:
     def _restored(self, store: StateStore) -> Fold:
         engine = cast(StatefulEngine, self._engine)
         entries = [entry for prefix in engine.resident_prefixes() for entry in store.scan(prefix)]
-        return engine.open_fold(self._compiled, self._scopes, entries)
+        with _as_state_error():
+            return engine.open_fold(self._compiled, self._scopes, entries)
 
     def supply(
         self, values: list[bytes | None], offsets: list[int], first: int, limit: int, queries: Any
@@ -124,14 +126,17 @@ class TaskState:
         keys, prefixes = kept.fold.needs(values, offsets, first, limit, queries)
         if keys or prefixes:
             found = list(zip(keys, kept.store.get_many(keys), strict=True))
-            kept.fold.supply(found, [(prefix, list(kept.store.scan(prefix))) for prefix in prefixes])
+            scanned = [(prefix, list(kept.store.scan(prefix))) for prefix in prefixes]
+            with _as_state_error():
+                kept.fold.supply(found, scanned)
 
     def supply_watermarks(self) -> None:
         """Load what `watermarks` of cuts behind the frontier needs."""
         kept = self._kept
         if kept is not None and kept.fold.is_lazy:
-            prefixes = kept.fold.watermark_prefixes()
-            kept.fold.supply([], [(prefix, list(kept.store.scan(prefix))) for prefix in prefixes])
+            scanned = [(prefix, list(kept.store.scan(prefix))) for prefix in kept.fold.watermark_prefixes()]
+            with _as_state_error():
+                kept.fold.supply([], scanned)
 
     def keep(self) -> None:
         """Write what changed in one atomic batch; make room; take a checkpoint where one is due."""
@@ -186,6 +191,17 @@ class TaskState:
             )
         )
         kept.checkpointed, kept.checkpointed_us = kept.fold.frontier, self._options.now_us()
+
+
+@contextmanager
+def _as_state_error() -> Iterator[None]:
+    """Entries that the core refuses are a damaged state."""
+    try:
+        yield
+    except ValueError as error:
+        raise StateError(
+            f"state: {error}", hint="`ofs state verify` names what is damaged; remove it and run again"
+        ) from error
 
 
 @dataclass(slots=True)
