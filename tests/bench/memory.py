@@ -46,28 +46,32 @@ def lines(keys: int) -> Iterator[bytes]:
         yield json.dumps(record).encode()
 
 
-def run(folder: Path, keys: int, limit_bytes: int) -> None:
-    """One decision on the last key, and the figures."""
-    last = keys - 1
-    decision = {
-        "decision_id": "last",
+def decision(event: int) -> bytes:
+    """A decision just before an event, on the key of the one before it: its account was seen once."""
+    record = {
+        "decision_id": f"d{event}",
         "context_pins": PINS,
-        "feature_keys": [{"key_type": "account_id", "key_id": f"A{last:08d}"}],
-        "feature_groups": [{"name": "account_velocity", "version": "v1"}],
+        "feature_keys": [{"key_type": "account_id", "key_id": f"A{event - 1:08d}"}],
+        "feature_groups": [{"name": f"{name}_velocity", "version": "v1"} for name in ("account", "merchant")],
         "as_of_spec": {
-            "as_of_time_utc": format_timestamp_us(START_US + keys * 1_000),
+            "as_of_time_utc": format_timestamp_us(START_US + event * 1_000),
             "as_of_basis": "event_time",
         },
         "basis": [
-            {"stream": "traffic", "partition": number, "next_offset": len(range(number, keys, PARTITIONS))}
+            {"stream": "traffic", "partition": number, "next_offset": len(range(number, event, PARTITIONS))}
             for number in range(PARTITIONS)
         ],
     }
+    return json.dumps(record).encode()
+
+
+def run(folder: Path, keys: int, limit_bytes: int) -> None:
+    """One decision on the last key, and the figures."""
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(dir=folder) as state:
         report = ofs.replay(
             events=f"archive:{folder / 'archive'}",
-            decisions=MemoryDecisionSource([json.dumps(decision).encode()]),
+            decisions=MemoryDecisionSource([decision(keys)]),
             features=groups(),
             state=state,
             state_memory=limit_bytes,
