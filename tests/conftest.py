@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import HealthCheck, Phase, settings
 
@@ -10,6 +11,9 @@ from ofs.native import core
 
 # without a native core there is nothing to hold to the semantics; the rest runs on the reference engine
 collect_ignore_glob = [] if core is not None else ["unit/core/*", "unit/engine_core/*"]
+
+# a shell ignores Ctrl-C for what it starts in the background, and the commands under test would inherit that
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # deadlines measure the machine, not the code; two shared cores make them flaky
 _SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large]
