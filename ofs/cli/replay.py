@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace as with_members
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -24,9 +22,6 @@ from ofs.cli.parameters import (
 from ofs.cli.progress import progress_bar
 from ofs.cli.summary import summary_json, summary_lines
 from ofs.cli.terminal import say, write, write_json
-
-if TYPE_CHECKING:
-    from ofs.runtime.report import ReplayReport
 
 _EXAMPLES = """\b
 Examples:
@@ -173,8 +168,6 @@ def replay(
             streams=streams,
             progress=lambda at: tell(at.stage, at.done, at.total),
         )
-    if report.verified_only and report.run is None and out is not None:
-        report = _as_recorded(report, Path(out))
     if as_json:
         write_json(summary_json(report, outputs=out or sink))
     else:
@@ -182,21 +175,6 @@ def replay(
         for notice in report.notices:
             say(notice)
     return report.exit_code
-
-
-def _as_recorded(report: ReplayReport, out: Path) -> ReplayReport:
-    """The report of a run that was finished before, with the results that its folder holds."""
-    from ofs.contracts import RunRecord
-
-    run = RunRecord.model_validate_json((out / "run.json").read_bytes())
-    return with_members(
-        report,
-        results=run.results,
-        reasons=run.reasons,
-        parity_digest=run.outputs["parity.jsonl"]["sha256"],
-        certificate_digest=run.certificate_digest,
-        run=run,
-    )
 
 
 def _check_outputs(out: str | None, sink: str | None, *, create_topics: bool) -> None:
