@@ -3,7 +3,7 @@
 Every call that handles a batch releases the GIL. Bad input is a value, never a panic; a misuse raises ValueError.
 """
 
-from typing import final
+from typing import Any, final
 
 from ofs.ports import Header
 
@@ -142,6 +142,32 @@ class Queries:
     def from_bytes(data: bytes) -> Queries: ...
 
 @final
+class Decoder:
+    """Says of records what can be said of each alone: digest, admission, and what it would give to each group.
+
+    Pure: any number of threads may decode at once.
+    """
+
+    def decode(
+        self,
+        offsets: list[int],
+        log_ts_us: list[int],
+        ts_types: list[int],
+        keys: list[bytes | None],
+        values: list[bytes | None],
+        headers: list[list[Header]] | None,
+    ) -> Decoded: ...
+    def decode_arrow(self, batch: Any) -> Decoded:
+        """The same of an Arrow record batch (C data interface) with the archive's columns; nothing is copied."""
+
+@final
+class Decoded:
+    """Decoded records of one partition, in offset order."""
+
+    def __len__(self) -> int: ...
+    def offset(self, index: int) -> int | None: ...
+
+@final
 class Fold:
     """The state of one partition: admission, duplicates and the per-key logs, folded in offset order.
 
@@ -155,20 +181,11 @@ class Fold:
     @property
     def frontier(self) -> int:
         """The next offset to apply."""
-    def apply(
-        self,
-        offsets: list[int],
-        log_ts_us: list[int],
-        ts_types: list[int],
-        keys: list[bytes | None],
-        values: list[bytes | None],
-        headers: list[list[Header]] | None,
-        first: int,
-        limit: int,
-        queries: Queries,
-    ) -> int:
-        """Apply the records from index `first` whose offset is below `limit`, answering every query when the
-        frontier reaches its cut. Returns the index of the first record not applied."""
+    def decoder(self) -> Decoder:
+        """Decodes records for this fold and others of its plan and scopes."""
+    def apply(self, records: Decoded, first: int, limit: int, queries: Queries) -> int:
+        """Apply the records from index `first` whose offset is below `limit`, answering every query when the frontier
+        reaches its cut. Returns the index of the first record not applied."""
     def advance(self, to: int, queries: Queries) -> None:
         """No record lies between the frontier and `to`: move it there (what was passed over are holes) and answer
         every query with cut <= to, also those behind the frontier (later offsets are left out).
@@ -202,13 +219,13 @@ class Fold:
         """Whether entries are in the store only: after `open`, and once `evict` has dropped something. Then everything
         must be drained into the store, and `needs` and `supply` come before each `apply` and `advance`."""
     def needs(
-        self, values: list[bytes | None], offsets: list[int], first: int, limit: int, queries: Queries
+        self, records: Decoded | None, first: int, limit: int, queries: Queries
     ) -> tuple[list[bytes], list[bytes]]:
         """(keys of entries, prefixes to scan) that the store may hold and the fold lacks, each once, in the order of
         records and queries; both empty unless `is_lazy`.
 
         For `apply` of the records from index `first` whose offset is below `limit`: those records, and the queries that
-        it will answer, up to the last record's offset + 1. Without a record, for `advance` to `limit`."""
+        it will answer, up to the last record's offset + 1. Without records, for `advance` to `limit`."""
     def watermark_prefixes(self) -> list[bytes]:
         """Prefixes to scan and supply before `watermarks` of cuts behind the frontier; empty where all is here."""
     def supply(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from ofs.units import OffsetRange
 
@@ -15,13 +15,15 @@ TIMESTAMP_LOG_APPEND: Final = 2
 Header = tuple[str, bytes | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RecordBatch:
     """Records of one partition in offset order, as columns of equal length.
 
     Units: `log_ts_us` microseconds UTC; `ts_types` one of the TIMESTAMP_ constants.
     Order: offsets strictly ascending; holes are allowed.
     `headers` is None where no record of the batch has any; else one list a record.
+    `arrow`: the same records as an Arrow record batch of the archive's columns, where they came as one; then the lists
+    are made only when they are asked for.
     """
 
     stream: str
@@ -32,6 +34,10 @@ class RecordBatch:
     keys: list[bytes | None]
     values: list[bytes | None]
     headers: list[list[Header]] | None
+
+    @property
+    def arrow(self) -> Any:
+        return None
 
     def __len__(self) -> int:
         return len(self.offsets)

@@ -7,7 +7,25 @@ from typing import TYPE_CHECKING, Any
 from ofs.native import core
 
 if TYPE_CHECKING:
-    from ofs.engine.port import DecisionSet, Fold, StatefulFold
+    from ofs.engine.port import DecisionSet, Decoded, Decoder, Fold, StatefulFold
+    from ofs.ports import RecordBatch
+
+
+class NativeDecoder:
+    """See Decoder."""
+
+    def __init__(self, decoder: Any) -> None:
+        self._decoder = decoder
+
+    def decode(self, batch: RecordBatch) -> Decoded:
+        """Raises ValueError where a record has no content digest."""
+        if batch.arrow is not None:
+            records: Decoded = self._decoder.decode_arrow(batch.arrow)
+        else:
+            records = self._decoder.decode(
+                batch.offsets, batch.log_ts_us, batch.ts_types, batch.keys, batch.values, batch.headers
+            )
+        return records
 
 
 class NativeEngine:
@@ -28,6 +46,10 @@ class NativeEngine:
     def compile(self, definitions: list[bytes], digests: list[str]) -> Any:
         """Compiled definitions."""
         return self._core.Plan(definitions, digests)
+
+    def decoder(self, fold: Any) -> Decoder:
+        """Takes Arrow batches as they are."""
+        return NativeDecoder(fold.decoder())
 
     def fold(
         self, plan: Any, scopes: list[bytes], stream: str, partition: int, start: int, max_skew_us: int

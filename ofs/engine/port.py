@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any, Protocol, runtime_checkable
 
 from ofs.planner.shapes import Members, Shape
-from ofs.ports import Header
+from ofs.ports import RecordBatch
 
-__all__ = ["DecisionSet", "Engine", "Fold", "Members", "Queries", "Shape", "Verdict"]
+__all__ = ["DecisionSet", "Decoded", "Decoder", "Engine", "Fold", "Members", "Queries", "Shape", "Verdict"]
 
 
 class Queries(Protocol):
@@ -46,23 +46,25 @@ class DecisionSet(Protocol):
     def cut_max(self, stream: str, partition: int, lo: int, hi: int) -> int: ...
 
 
+class Decoded(Protocol):
+    """Records of one partition, decoded; all of it pure, so it may be done ahead of the fold and on any thread."""
+
+    def __len__(self) -> int: ...
+    def offset(self, index: int) -> int | None: ...
+
+
+class Decoder(Protocol):
+    """Decodes records for one fold."""
+
+    def decode(self, batch: RecordBatch) -> Decoded: ...
+
+
 class Fold(Protocol):
     """The state of one partition."""
 
     @property
     def frontier(self) -> int: ...
-    def apply(
-        self,
-        offsets: list[int],
-        log_ts_us: list[int],
-        ts_types: list[int],
-        keys: list[bytes | None],
-        values: list[bytes | None],
-        headers: list[list[Header]] | None,
-        first: int,
-        limit: int,
-        queries: Any,
-    ) -> int: ...
+    def apply(self, records: Any, first: int, limit: int, queries: Any) -> int: ...
     def advance(self, to: int, queries: Any) -> None: ...
     def watermarks(self, decisions: Any, lo: int, hi: int) -> list[tuple[int, int | None]]: ...
     def skew_violation(self) -> int | None: ...
@@ -78,7 +80,7 @@ class StatefulFold(Fold, Protocol):
     def is_lazy(self) -> bool: ...
     def event_time_us_max(self) -> int | None: ...
     def needs(
-        self, values: list[bytes | None], offsets: list[int], first: int, limit: int, queries: Any
+        self, records: Any, first: int, limit: int, queries: Any
     ) -> tuple[list[bytes], list[bytes]]: ...
     def supply(
         self,
@@ -109,6 +111,7 @@ class Engine(Protocol):
     def name(self) -> str: ...
     def decisions(self) -> DecisionSet: ...
     def compile(self, definitions: list[bytes], digests: list[str]) -> Any: ...
+    def decoder(self, fold: Any) -> Decoder: ...
     def fold(
         self, plan: Any, scopes: list[bytes], stream: str, partition: int, start: int, max_skew_us: int
     ) -> Fold: ...

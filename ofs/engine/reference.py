@@ -15,7 +15,7 @@ from ofs.contracts import Result
 from ofs.engine.port import DecisionSet, Fold
 from ofs.parity.records import Rebuilt, parity_result
 from ofs.planner.decisions import DeadLetterReason, Decision, decode_decision
-from ofs.ports import Header
+from ofs.ports import RecordBatch
 from ofs.semantics import Group, PartitionHistory, Question, identity
 
 _INT64_MIN: Final = -(2**63)
@@ -269,6 +269,26 @@ class ReferenceQueries:
         return self._answered.get(index)
 
 
+@dataclass(frozen=True, slots=True)
+class ReferenceRecords:
+    """Records as they came: the history decodes them one by one."""
+
+    batch: RecordBatch
+
+    def __len__(self) -> int:
+        return len(self.batch)
+
+    def offset(self, index: int) -> int | None:
+        return self.batch.offsets[index] if index < len(self.batch) else None
+
+
+class ReferenceDecoder:
+    """See `ofs/_core.pyi`, Decoder."""
+
+    def decode(self, batch: RecordBatch) -> ReferenceRecords:
+        return ReferenceRecords(batch)
+
+
 class ReferenceFold:
     """A PartitionHistory, fed with batches."""
 
@@ -280,29 +300,11 @@ class ReferenceFold:
     def frontier(self) -> int:
         return self._history.frontier
 
-    def apply(
-        self,
-        offsets: list[int],
-        log_ts_us: list[int],
-        ts_types: list[int],
-        keys: list[bytes | None],
-        values: list[bytes | None],
-        headers: list[list[Header]] | None,
-        first: int,
-        limit: int,
-        queries: Any,
-    ) -> int:
-        last = max(first, bisect_left(offsets, limit))
-        some = slice(first, last)
-        self._digest.update(
-            offsets[some],
-            log_ts_us[some],
-            ts_types[some],
-            keys[some],
-            values[some],
-            None if headers is None else headers[some],
-        )
-        for offset, time_us, value in zip(offsets[some], log_ts_us[some], values[some], strict=True):
+    def apply(self, records: Any, first: int, limit: int, queries: Any) -> int:
+        last = max(first, bisect_left(records.batch.offsets, limit))
+        some = records.batch.slice(first, last)
+        self._digest.update(some.offsets, some.log_ts_us, some.ts_types, some.keys, some.values, some.headers)
+        for offset, time_us, value in zip(some.offsets, some.log_ts_us, some.values, strict=True):
             queries.answer(offset, self._history)
             self._history.apply(offset, time_us, value)
         return last
@@ -350,6 +352,10 @@ class ReferenceEngine:
         """The definitions as objects."""
         both = zip(definitions, digests, strict=True)
         return Plan([Group(index, json.loads(text), digest) for index, (text, digest) in enumerate(both)])
+
+    def decoder(self, fold: Any) -> ReferenceDecoder:  # noqa: ARG002  (the port's)
+        """Leaves records as they are."""
+        return ReferenceDecoder()
 
     def fold(
         self, plan: Any, scopes: list[bytes], stream: str, partition: int, start: int, max_skew_us: int

@@ -36,6 +36,7 @@ from ofs.ports import DecisionSource, EventLog, OutputSink, StreamInfo
 from ofs.runtime.batch import Batch, chunks, read_batch
 from ofs.runtime.certificate import certificate
 from ofs.runtime.clock import Clock
+from ofs.runtime.feed import Submit
 from ofs.runtime.outcome import OutcomeWriter
 from ofs.runtime.report import Progress, ProgressCallback, ReplayReport
 from ofs.runtime.task import PartitionTask, TaskContext
@@ -155,8 +156,10 @@ class _Run:
     ) -> ReplayReport:
         writer = OutcomeWriter(sink, self._batch, self._plan, self.replay_id, self._options.snapshots)
         with ExitStack() as stack:
-            tasks = self._tasks(stack, open_store, clock)
-            workers = stack.enter_context(ThreadPoolExecutor(self._options.workers, "ofs-task"))
+            workers = ThreadPoolExecutor(self._options.workers, "ofs-task")
+            tasks = self._tasks(stack, open_store, clock, workers.submit)
+            stack.enter_context(workers)
+            stack.callback(_stop, tasks)
             self._bind()
             self._answer_chunks(tasks, workers, writer, progress)
             list(workers.map(PartitionTask.finish, tasks))
@@ -189,15 +192,19 @@ class _Run:
             verified_only=True,
         )
 
-    def _tasks(self, stack: ExitStack, open_store: OpenStore, clock: Clock) -> list[PartitionTask]:
+    def _tasks(
+        self, stack: ExitStack, open_store: OpenStore, clock: Clock, submit: Submit
+    ) -> list[PartitionTask]:
+        compiled = self._engine.compile(
+            [definition_bytes(locked.group) for locked in self._plan.locked],
+            [locked.digest for locked in self._plan.locked],
+        )
         context = TaskContext(
             engine=self._engine,
-            compiled=self._engine.compile(
-                [definition_bytes(locked.group) for locked in self._plan.locked],
-                [locked.digest for locked in self._plan.locked],
-            ),
+            compiled=compiled,
             scopes=self._batch.decisions.pins(),
             log=self._given.log,
+            submit=submit,
             batch_size=self._options.batch_size,
             max_skew_us=self._options.max_skew_us,
             open_store=open_store,
@@ -211,7 +218,7 @@ class _Run:
                 checkpoint_at_end=self._options.checkpoint_at_end,
             ),
         )
-        self._compiled = context.compiled
+        self._compiled = compiled
         tasks = []
         for partition in self._plan.partitions:
             task = PartitionTask(context, partition)
@@ -511,6 +518,11 @@ def _refuse_inputs(outputs: frozenset[str], inputs: set[str]) -> None:
         raise UsageError(
             f"topic {both[0]} is an input of this run", hint="outputs never go to an input topic"
         )
+
+
+def _stop(tasks: list[PartitionTask]) -> None:
+    for task in tasks:
+        task.stop()
 
 
 def _flat(lists: Iterable[list[Any]]) -> list[Any]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from ofs.engine.port import DecisionSet, Engine
+from ofs.engine.port import DecisionSet, Decoded, Engine
 from ofs.errors import invariant
 from ofs.planner.plan import PartitionPlan
 from ofs.ports import EventLog, RecordBatch
+from ofs.runtime.feed import Feed, Submit
 from ofs.runtime.task_state import OpenStore, StateOptions, TaskState
 from ofs.units import INT64_MAX
 
@@ -18,33 +19,17 @@ _ANY_CUT: Final = INT64_MAX
 
 @dataclass(frozen=True, slots=True)
 class TaskContext:
-    """What all tasks of a run share."""
+    """What all tasks of a run share. `submit`: starts a job of the run's workers."""
 
     engine: Engine
     compiled: Any
     scopes: list[bytes]
     log: EventLog
+    submit: Submit
     batch_size: int
     max_skew_us: int
     open_store: OpenStore
     state: StateOptions
-
-
-@dataclass(slots=True)
-class _Reader:
-    """The partition's records from `start` to `end`, batch by batch, with what of a batch is not yet applied."""
-
-    batches: Iterator[RecordBatch]
-    pending: RecordBatch | None = None
-    position: int = 0
-    is_done: bool = field(default=False)
-
-    def current(self) -> RecordBatch | None:
-        """The batch that holds the next record; None at the end."""
-        while not self.is_done and (self.pending is None or self.position >= len(self.pending)):
-            self.pending, self.position = next(self.batches, None), 0
-            self.is_done = self.pending is None
-        return self.pending
 
 
 class FoldTask:
@@ -64,34 +49,31 @@ class FoldTask:
             context.state,
         )
         self.plan, self._fold = self._state.open(plan)
-        self._reader = _Reader(_batches(context, self.plan))
+        self._feed = Feed(_batches(context, self.plan), context.engine.decoder(self._fold), context.submit)
+        self._records: Decoded | None = None
+        self._position = 0
         self.records_read = 0
 
     def fold_to(self, target: int, queries: Any) -> None:
         """Apply every record below `target` and answer `queries` with a cut up to there, also behind the frontier."""
-        while self._fold.frontier < target:
-            batch = self._reader.current()
-            if batch is None or batch.offsets[self._reader.position] >= target:
-                break
-            first = self._reader.position
-            self._state.supply(batch.values, batch.offsets, first, target, queries)
-            self._reader.position = self._fold.apply(
-                batch.offsets,
-                batch.log_ts_us,
-                batch.ts_types,
-                batch.keys,
-                batch.values,
-                batch.headers,
-                first,
-                target,
-                queries,
-            )
-            self.records_read += self._reader.position - first
+        while self._fold.frontier < target and (records := self._next_below(target)) is not None:
+            first = self._position
+            self._state.supply(records, first, target, queries)
+            self._position = self._fold.apply(records, first, target, queries)
+            self.records_read += self._position - first
             self._state.keep()
         reached = max(target, self._fold.frontier)
-        self._state.supply([], [], 0, reached, queries)
+        self._state.supply(None, 0, reached, queries)
         self._fold.advance(reached, queries)
         self._state.make_room()
+
+    def _next_below(self, target: int) -> Decoded | None:
+        """The batch whose record at the position is the next one; None where that lies at or beyond the target."""
+        if self._records is None or self._position >= len(self._records):
+            self._records, self._position = self._feed.take(), 0
+        records = self._records
+        offset = None if records is None else records.offset(self._position)
+        return None if offset is None or offset >= target else records
 
     def watermarks(self, decisions: DecisionSet, lo: int, hi: int) -> list[tuple[int, int | None]]:
         """See `ofs/_core.pyi`, Fold.watermarks."""
@@ -109,6 +91,10 @@ class FoldTask:
     def certificate(self) -> bytes:
         """The fold's counts over what was read."""
         return self._fold.certificate()
+
+    def stop(self) -> None:
+        """Read no further."""
+        self._feed.stop()
 
     def close(self) -> None:
         """Release the state."""
@@ -177,6 +163,11 @@ class PartitionTask:
         """What was read, by the fold that reaches furthest back."""
         task = self._tasks()[-1]
         return task.plan, task.certificate()
+
+    def stop(self) -> None:
+        """Read no further."""
+        for task in self._tasks():
+            task.stop()
 
     def close(self) -> None:
         """Release the state."""

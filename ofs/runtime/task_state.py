@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from ofs.contracts import FeatureGroupRef
 from ofs.contracts.checkpoint import StateIdentity
-from ofs.engine.port import Engine, Fold, StatefulEngine, StatefulFold
+from ofs.engine.port import Decoded, Engine, Fold, StatefulEngine, StatefulFold
 from ofs.errors import StateError, invariant
 from ofs.planner.plan import PartitionPlan
 from ofs.ports import StateStore
@@ -116,14 +116,12 @@ class TaskState:
         with _as_state_error():
             return engine.open_fold(self._compiled, self._scopes, entries)
 
-    def supply(
-        self, values: list[bytes | None], offsets: list[int], first: int, limit: int, queries: Any
-    ) -> None:
+    def supply(self, records: Decoded | None, first: int, limit: int, queries: Any) -> None:
         """Load what the fold needs of the store for these records and queries and does not hold."""
         kept = self._kept
         if kept is None or not kept.fold.is_lazy:
             return
-        keys, prefixes = kept.fold.needs(values, offsets, first, limit, queries)
+        keys, prefixes = kept.fold.needs(records, first, limit, queries)
         if keys or prefixes:
             found = list(zip(keys, kept.store.get_many(keys), strict=True))
             scanned = [(prefix, list(kept.store.scan(prefix))) for prefix in prefixes]

@@ -155,7 +155,8 @@ def one_at_a_time(baton: Baton) -> Iterator[None]:
 
 
 def _perform(future: BatonFuture, work: Callable[..., Any], args: tuple[Any, ...]) -> None:
-    future.set_running_or_notify_cancel()
+    if not future.set_running_or_notify_cancel():
+        return
     try:
         future.set_result(work(*args))
     except BaseException as error:  # noqa: BLE001  (whatever it is, the run loop gets it with the result)

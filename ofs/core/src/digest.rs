@@ -101,11 +101,15 @@ impl RangeDigest {
         value: Option<&[u8]>,
         headers: impl ExactSizeIterator<Item = (&'h str, Option<&'h [u8]>)>,
     ) -> Result<(), DigestError> {
+        self.push(offset, record_digest(offset, log_ts_us, ts_type, key, value, headers)?)
+    }
+
+    /// Takes the next record by its digest.
+    pub fn push(&mut self, offset: i64, record: Hash) -> Result<(), DigestError> {
         let block = u64::try_from(offset / BLOCK_OFFSETS).map_err(|_| DigestError::OffsetOrder)?;
         if offset <= self.last_offset.unwrap_or(-1) {
             return Err(DigestError::OffsetOrder);
         }
-        let record = record_digest(offset, log_ts_us, ts_type, key, value, headers)?;
         if block != self.open {
             self.finish_open();
             self.open = block;
@@ -222,8 +226,8 @@ impl RangeDigest {
     }
 }
 
-/// The digest of one record.
-fn record_digest<'h>(
+/// The digest of one record. `headers`: name and value. Units: `log_ts_us` microseconds.
+pub fn record_digest<'h>(
     offset: i64,
     log_ts_us: i64,
     ts_type: u8,

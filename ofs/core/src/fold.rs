@@ -11,32 +11,19 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::admit::{Event, admit};
 use crate::decisions::Decisions;
+use crate::decoder::{Cell, Decoded, Decoder, EventItem, Fact, Gives, Item};
 use crate::digest::{Hash, RangeDigest, hex, sha256};
 use crate::ir::{self, Ask};
-use crate::json::Field;
 use crate::keylog::texts::Texts;
 use crate::keylog::{Contribution, Sight};
-use crate::pins::PinsTable;
 use crate::plan::{GroupPlan, Plan};
 use crate::queries::{Asked, Queries, Row};
 use crate::record::AsOfBasis;
-use crate::value::{KeyText, Value, ValueType, key_text, typed};
 use counts::{Counts, GroupCounts, Odd, Span};
-use firsts::{First, Firsts, half};
+use firsts::{First, Firsts};
 use keys::{Keys, Known};
 use stairs::Stairs;
-
-/// One record. Units: `log_ts_us` microseconds.
-#[derive(Debug, Clone, Copy)]
-pub struct Record<'a> {
-    pub offset: i64,
-    pub log_ts_us: i64,
-    pub ts_type: u8,
-    pub key: Option<&'a [u8]>,
-    pub value: Option<&'a [u8]>,
-}
 
 /// Where a fold reads, and how far an event time may run ahead of its log timestamp before it is noted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +42,6 @@ pub struct Fold {
     pub(crate) frontier: i64,
     pub(crate) scopes: Vec<Scope>,
     scope_places: HashMap<Box<[u8]>, usize>,
-    pins: PinsTable,
     pub(crate) digest: RangeDigest,
     pub(crate) firsts: Firsts,
     pub(crate) texts: Texts,
@@ -63,7 +49,6 @@ pub struct Fold {
     pub(crate) keys: Vec<Keys>,
     pub(crate) counts: Counts,
     pub(crate) drained: Drained,
-    cells: Vec<Cell>,
     scratch: Scratch,
     /// Records applied and rows answered, by which uses are told apart.
     activity: u64,
@@ -87,31 +72,16 @@ pub struct Drained {
     pub open: (u64, usize),
 }
 
-/// A typed value of the event at hand, typed at most once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cell {
-    Unread,
-    Invalid,
-    Value(Option<i64>),
-}
-
 #[derive(Debug, Default)]
 struct Scratch {
-    bytes: Vec<u8>,
     values: Vec<Option<i64>>,
     spots: Vec<usize>,
 }
 
-/// What makes copies of one event: `id` is half the SHA-256 of pins, type and id. `scope`: None for pins not folded.
-#[derive(Debug, Clone, Copy)]
-struct Identity {
-    id: firsts::Half,
-    scope: Option<usize>,
-}
-
 /// A first copy in a scope, on its way to the groups.
-struct Arrival<'e, 'a> {
-    event: &'e Event<'a>,
+struct Arrival<'d> {
+    batch: &'d Decoded,
+    event: &'d EventItem,
     offset: i64,
     log_ts_us: i64,
     scope: usize,
@@ -134,14 +104,12 @@ impl Fold {
             origin,
             scopes: scopes.iter().map(|pins| Scope::new(pins)).collect(),
             scope_places: places,
-            pins: PinsTable::of(scopes),
             digest: RangeDigest::default(),
             firsts: Firsts::default(),
             texts: Texts::default(),
             keys: plan.groups.iter().map(|_| Keys::default()).collect(),
             counts,
             drained: Drained::default(),
-            cells: vec![Cell::Unread; plan.typed.len()],
             scratch: Scratch::default(),
             activity: 0,
             plan,
@@ -152,52 +120,54 @@ impl Fold {
         self.frontier
     }
 
-    /// Applies records whose offset is below `limit` and answers queries as the frontier passes their cuts. Returns
-    /// how many were applied. Raises, as text, where an offset is out of order, a query is not of this fold, or
-    /// something is missing that `needs` would have named; the record at hand is then not applied.
-    pub fn apply<'a, H>(
-        &mut self,
-        records: impl Iterator<Item = (Record<'a>, H)>,
-        limit: i64,
-        queries: &mut Queries,
-    ) -> Result<usize, String>
-    where
-        H: ExactSizeIterator<Item = (&'a str, Option<&'a [u8]>)>,
-    {
-        let mut event = Event::default();
-        let mut applied = 0;
-        for (record, headers) in records {
-            if record.offset >= limit {
-                break;
+    /// Decodes records for this fold and others of its plan and scopes.
+    pub fn decoder(&self) -> Decoder {
+        let scopes: Vec<&[u8]> = self.scopes.iter().map(|scope| &*scope.pins).collect();
+        Decoder::new(Arc::clone(&self.plan), &scopes)
+    }
+
+    /// Applies the records from index `first` whose offset is below `limit` and answers queries as the frontier passes
+    /// their cuts. Returns the index of the first record not applied. Raises, as text, where the batch was decoded for
+    /// another plan or other pins, an offset is out of order, a query is not of this fold, or something is missing that
+    /// `needs` would have named; the record at hand is then not applied.
+    pub fn apply(&mut self, batch: &Decoded, first: usize, limit: i64, queries: &mut Queries) -> Result<usize, String> {
+        self.check_batch(batch)?;
+        let mut place = first;
+        for item in batch.items().iter().skip(first).take_while(|item| item.offset < limit) {
+            if item.offset < self.frontier {
+                return Err(format!("offset {} lies behind the frontier {}", item.offset, self.frontier));
             }
-            let next = record.offset.checked_add(1).ok_or("an offset is out of range")?;
-            if record.offset < self.frontier {
-                return Err(format!("offset {} lies behind the frontier {}", record.offset, self.frontier));
+            self.pass(item.offset);
+            self.answer(queries, item.offset)?;
+            if let Ok(event) = &item.event
+                && !self.firsts.is_known(&event.id)
+            {
+                return Err(format!(
+                    "offset {}: whether it is a first copy is in the store, and was not supplied",
+                    item.offset
+                ));
             }
-            self.pass(record.offset);
-            self.answer(queries, record.offset)?;
-            let Record { offset, log_ts_us, ts_type, key, value } = record;
-            let admitted = admit(value, &self.plan.paths, &mut event);
-            let identity = match admitted {
-                Ok(()) => Some(self.known(offset, &event)?),
-                Err(_) => None,
-            };
-            self.digest
-                .update_one(offset, log_ts_us, ts_type, key, value, headers)
-                .map_err(|error| error.to_string())?;
-            self.frontier = next;
+            self.digest.push(item.offset, item.digest).map_err(|error| error.to_string())?;
+            self.frontier = item.offset.saturating_add(1); // at most the limit
             self.counts.records += 1;
             self.activity += 1;
-            match (admitted, identity) {
-                (Err(reject), _) => self.counts.reject(offset, reject),
-                (Ok(()), Some(identity)) => self.fold(&record, &event, identity),
-                (Ok(()), None) => {}
+            match &item.event {
+                Err(reject) => self.counts.reject(item.offset, *reject),
+                Ok(event) => self.fold(batch, item, event),
             }
-            applied += 1;
+            place += 1;
         }
         let frontier = self.frontier;
         self.answer(queries, frontier)?;
-        Ok(applied)
+        Ok(place)
+    }
+
+    /// Raises, as text, where the batch was decoded for another plan or other pins.
+    pub(crate) fn check_batch(&self, batch: &Decoded) -> Result<(), String> {
+        if batch.is_for(&self.plan, self.scopes.iter().map(|scope| &*scope.pins)) {
+            return Ok(());
+        }
+        Err("these records were decoded for another plan or other pins".to_owned())
     }
 
     /// Moves the frontier to `to`, if it lies before, and answers every query with a cut up to `to`.
@@ -283,83 +253,39 @@ impl Fold {
         }
     }
 
-    /// The identity of an event, if it can be told whether it is a first copy.
-    fn known(&mut self, offset: i64, event: &Event<'_>) -> Result<Identity, String> {
-        let identity = self.identity(event);
-        if self.firsts.is_known(&identity.id) {
-            return Ok(identity);
-        }
-        Err(format!("offset {offset}: whether it is a first copy is in the store, and was not supplied"))
-    }
-
-    fn fold(&mut self, record: &Record<'_>, event: &Event<'_>, Identity { id, scope }: Identity) {
+    fn fold(&mut self, batch: &Decoded, item: &Item, event: &EventItem) {
         self.counts.admitted += 1;
-        let skew_us = event.ts_us.saturating_sub(record.log_ts_us);
-        self.counts.skew(record.offset, skew_us, self.origin.max_skew_us);
-        let first = First { id, offset: record.offset, value: half(sha256(record.value.unwrap_or_default())) };
+        let skew_us = event.ts_us.saturating_sub(item.log_ts_us);
+        self.counts.skew(item.offset, skew_us, self.origin.max_skew_us);
+        let first = First { id: event.id, offset: item.offset, value: event.value };
         let used = self.used();
-        self.counts.other_pins += u64::from(scope.is_none());
+        self.counts.other_pins += u64::from(event.scope.is_none());
         if let Some(known) = self.firsts.meet(first, used) {
-            return self.counts.duplicate(record.offset, known.value != first.value);
+            return self.counts.duplicate(item.offset, known.value != first.value);
         }
-        let Some((place, scope)) = scope.and_then(|place| Some((place, self.scopes.get_mut(place)?))) else {
+        let Some((place, scope)) = event.scope.and_then(|place| Some((place, self.scopes.get_mut(place)?))) else {
             return;
         };
         let max_before_us = scope.stairs.max_us();
-        scope.stairs.observe(record.offset, event.ts_us);
-        self.cells.fill(Cell::Unread);
-        let (offset, log_ts_us) = (record.offset, record.log_ts_us);
-        let arrival = Arrival { event, offset, log_ts_us, scope: place, max_before_us };
-        let plan = Arc::clone(&self.plan);
-        for group in plan.groups_of(&event.event_type) {
-            self.contribute(&plan, *group, &arrival);
+        scope.stairs.observe(item.offset, event.ts_us);
+        let (offset, log_ts_us) = (item.offset, item.log_ts_us);
+        let arrival = Arrival { batch, event, offset, log_ts_us, scope: place, max_before_us };
+        for fact in batch.facts(event) {
+            self.contribute(fact, &arrival);
         }
     }
 
-    fn identity(&mut self, event: &Event<'_>) -> Identity {
-        let scope = self.pins.find(&event.pins).map(|scope| scope as usize);
-        let bytes = &mut self.scratch.bytes;
-        bytes.clear();
-        let pins = match scope.and_then(|place| self.scopes.get(place)) {
-            Some(scope) => scope.digest,
-            None => {
-                event.pins.write(bytes);
-                let digest = sha256(bytes);
-                bytes.clear();
-                digest
+    fn contribute(&mut self, fact: &Fact, arrival: &Arrival<'_>) {
+        let places = (self.plan.groups.get(fact.group), self.counts.groups.get_mut(fact.group));
+        let ((Some(group), Some(counts)), Some(keys)) = (places, self.keys.get_mut(fact.group)) else { return };
+        let (key, cells) = match fact.gives {
+            Gives::Filtered => {
+                counts.filtered += 1;
+                return;
             }
+            Gives::Nothing(odd) => return counts.add(odd, arrival.offset),
+            Gives::Contribution { key, cells } => (arrival.batch.text(key), cells),
         };
-        bytes.extend_from_slice(&pins);
-        bytes.extend_from_slice(&(event.event_type.len() as u64).to_be_bytes());
-        bytes.extend_from_slice(event.event_type.as_bytes());
-        bytes.extend_from_slice(event.event_id.as_bytes());
-        Identity { id: half(sha256(bytes)), scope }
-    }
-
-    fn contribute(&mut self, plan: &Plan, group_place: usize, arrival: &Arrival<'_, '_>) {
-        let (Some(group), Some(counts)) = (plan.groups.get(group_place), self.counts.groups.get_mut(group_place))
-        else {
-            return;
-        };
-        let fields = &arrival.event.fields;
-        if !group.conditions.iter().all(|condition| condition.holds(field(fields, condition.slot))) {
-            counts.filtered += 1;
-            return;
-        }
-        let key = match key_text(field(fields, group.key_slot)) {
-            KeyText::None => return counts.add(Odd::NoKey, arrival.offset),
-            KeyText::Invalid => return counts.add(Odd::KeyInvalid, arrival.offset),
-            KeyText::Key(key) => key,
-        };
-        let values = &mut self.scratch.values;
-        values.clear();
-        for typed in &group.columns {
-            let cell = read_cell(plan, *typed, fields, &mut self.cells, &mut self.texts);
-            match cell {
-                Cell::Value(value) => values.push(value),
-                Cell::Unread | Cell::Invalid => return counts.add(Odd::ValueInvalid, arrival.offset),
-            }
-        }
         let time_us = arrival.event.ts_us;
         if let (Some(allowed_us), Some(max_us)) = (group.allowed_lateness_us, arrival.max_before_us)
             && time_us < max_us.saturating_sub(allowed_us)
@@ -367,15 +293,18 @@ impl Fold {
             return counts.add(Odd::Late, arrival.offset);
         }
         counts.usable += 1;
+        let (values, texts) = (&mut self.scratch.values, &mut self.texts);
+        values.clear();
+        values.extend(arrival.batch.cells(cells, group.columns.len()).iter().map(|cell| match cell {
+            Cell::Missing => None,
+            Cell::Raw(raw) => Some(*raw),
+            Cell::Text(text) => i64::try_from(texts.intern(arrival.batch.text(*text))).ok(),
+        }));
         if values.contains(&None) {
             counts.add(Odd::ValueMissing, arrival.offset);
         }
-        let (offset, log_ts_us) = (arrival.offset, arrival.log_ts_us);
-        let contribution = Contribution { time_us, offset, log_ts_us, values };
-        let used = used(self.activity);
-        if let Some(keys) = self.keys.get_mut(group_place) {
-            keys.insert(group, arrival.scope, &key, &contribution, used);
-        }
+        let contribution = Contribution { time_us, offset: arrival.offset, log_ts_us: arrival.log_ts_us, values };
+        keys.insert(group, arrival.scope, key, &contribution, used(self.activity));
     }
 
     fn answer(&mut self, queries: &mut Queries, upto: i64) -> Result<(), String> {
@@ -435,34 +364,4 @@ fn used(activity: u64) -> u32 {
 
 fn not_supplied(group: &GroupPlan, id: &str) -> String {
     format!("the contributions of {} {id} to {} are in the store, and were not supplied", group.key_type, group.name)
-}
-
-fn field<'f, 'a>(fields: &'f [Field<'a>], slot: usize) -> &'f Field<'a> {
-    fields.get(slot).unwrap_or(&Field::Missing)
-}
-
-/// The typed value of a position in `Plan::typed`; strings become places in the texts.
-fn read_cell(plan: &Plan, place: usize, fields: &[Field<'_>], cells: &mut [Cell], texts: &mut Texts) -> Cell {
-    let (Some((slot, kind)), Some(cell)) = (plan.typed.get(place), cells.get_mut(place)) else {
-        return Cell::Invalid;
-    };
-    if *cell == Cell::Unread {
-        *cell = match (field(fields, *slot), kind) {
-            (Field::String(text), ValueType::String) => Cell::Value(i64::try_from(texts.intern(text)).ok()),
-            (field, kind) => match typed(field, *kind) {
-                Ok(value) => Cell::Value(value.and_then(raw)),
-                Err(_) => Cell::Invalid,
-            },
-        };
-    }
-    *cell
-}
-
-/// A value as a column holds it; strings are interned before.
-fn raw(value: Value) -> Option<i64> {
-    match value {
-        Value::Int(raw) | Value::Decimal(raw) | Value::Time(raw) => Some(raw),
-        Value::Bool(truth) => Some(i64::from(truth)),
-        Value::Str(_) => None,
-    }
 }

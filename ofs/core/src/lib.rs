@@ -18,6 +18,7 @@ pub mod time;
 pub mod value;
 
 pub mod assemble;
+pub mod decoder;
 pub mod fold;
 pub mod ir;
 pub mod keylog;

@@ -13,6 +13,7 @@ use crate::admit::PathSet;
 pub mod assemble;
 pub mod columns;
 pub mod decisions;
+pub mod decoder;
 pub mod digest;
 pub mod fold;
 pub mod plan;
@@ -60,6 +61,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<decisions::PyMembers>()?;
     module.add_class::<plan::PyPlan>()?;
     module.add_class::<queries::PyQueries>()?;
+    module.add_class::<decoder::PyDecoder>()?;
+    module.add_class::<decoder::PyDecoded>()?;
     module.add_class::<fold::PyFold>()?;
     module.add_class::<assemble::PyVerdict>()?;
     module.add_function(wrap_pyfunction!(assemble::assemble, module)?)?;

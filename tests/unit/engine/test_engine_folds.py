@@ -12,6 +12,7 @@ from ofs.engine.native import NativeEngine
 from ofs.engine.port import Engine, Fold
 from ofs.engine.reference import ReferenceEngine
 from ofs.features import definition_bytes, definition_digest, read_definition
+from ofs.ports import RecordBatch
 from tests.golden.core_presence import required_core
 from tests.unit.planner.facts import line
 from tests.unit.semantics.logs import SCOPE, event
@@ -63,17 +64,11 @@ class Run:
             some = RECORDS[: position + size]
             offsets, values = [offset for offset, _ in some], [value for _, value in some]
             nothing: list[bytes | None] = [None] * len(some)
-            taken = self.fold.apply(
-                offsets,
-                [1_000] * len(some),
-                [2] * len(some),
-                nothing,
-                [*values],
-                None,
-                position,
-                limit,
-                queries,
+            batch = RecordBatch(
+                "events", 0, offsets, [1_000] * len(some), [2] * len(some), nothing, [*values], None
             )
+            records = self.engine.decoder(self.fold).decode(batch)
+            taken = self.fold.apply(records, position, limit, queries)
             if taken < len(some):
                 return taken
             position = taken
@@ -224,7 +219,9 @@ def test_a_skew_violation_is_the_first_one(engine: Engine) -> None:
     queries = decisions.queries("events", 0, 0, 0, 0, 99)
     fold = engine.fold(plan, [], "events", 0, 5, 10)
     values: list[bytes | None] = [event("a", 110), event("b", 111), event("c", 999)]
-    fold.apply([5, 6, 7], [100] * 3, [2] * 3, [None] * 3, values, None, 0, 6, queries)
+    batch = RecordBatch("events", 0, [5, 6, 7], [100] * 3, [2] * 3, [None] * 3, values, None)
+    records = engine.decoder(fold).decode(batch)
+    fold.apply(records, 0, 6, queries)
     assert fold.skew_violation() is None
-    fold.apply([5, 6, 7], [100] * 3, [2] * 3, [None] * 3, values, None, 1, 99, queries)
+    fold.apply(records, 1, 99, queries)
     assert fold.skew_violation() == 6

@@ -15,6 +15,7 @@ from tests.unit.engine_core.workbench import (
     apply,
     bound,
     decision,
+    decoded,
     event,
     feature,
     group,
@@ -40,7 +41,7 @@ def needs(
     fold: _core.Fold, rows: list[Row], queries: _core.Queries, *, first: int = 0, limit: int = EVERY_CUT
 ) -> tuple[list[bytes], list[bytes]]:
     """One call of `Fold.needs`."""
-    return fold.needs([row.value for row in rows], [row.offset for row in rows], first, limit, queries)
+    return fold.needs(decoded(fold, rows), first, limit, queries)
 
 
 def scan(state: State, prefix: bytes) -> list[tuple[bytes, bytes]]:

@@ -34,15 +34,17 @@ class Driven:
 
     def apply(self, batch: RecordBatch, first: int, limit: int, queries: _core.Queries) -> int:
         """One batch, and what a caller does around it."""
-        self.supply(*self.fold.needs(batch.values, batch.offsets, first, limit, queries))
-        columns = (batch.offsets, batch.log_ts_us, batch.ts_types, batch.keys, batch.values, batch.headers)
-        end = self.fold.apply(*columns, first, limit, queries)
+        records = self.fold.decoder().decode(
+            batch.offsets, batch.log_ts_us, batch.ts_types, batch.keys, batch.values, batch.headers
+        )
+        self.supply(*self.fold.needs(records, first, limit, queries))
+        end = self.fold.apply(records, first, limit, queries)
         self.settle()
         return end
 
     def advance(self, to: int, queries: _core.Queries) -> None:
         """Move the frontier and answer cuts behind it."""
-        self.supply(*self.fold.needs([], [], 0, to, queries))
+        self.supply(*self.fold.needs(None, 0, to, queries))
         self.fold.advance(to, queries)
         self.settle()
 

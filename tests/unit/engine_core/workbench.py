@@ -138,16 +138,18 @@ def apply(
     fold: _core.Fold, rows: Sequence[Row], queries: _core.Queries, *, first: int = 0, limit: int = EVERY_CUT
 ) -> int:
     """One call of `Fold.apply`."""
-    return fold.apply(
+    return fold.apply(decoded(fold, rows), first, limit, queries)
+
+
+def decoded(fold: _core.Fold, rows: Sequence[Row]) -> _core.Decoded:
+    """The rows as the fold takes them."""
+    return fold.decoder().decode(
         [row.offset for row in rows],
         [row.log_ts_us for row in rows],
         [2] * len(rows),
         [None] * len(rows),
         [row.value for row in rows],
         None,
-        first,
-        limit,
-        queries,
     )
 
 

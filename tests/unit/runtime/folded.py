@@ -48,8 +48,7 @@ def fold_into(
     )
     state = StateFolder(root).open(identity)
     for batch in log.read(stream, partition, OffsetRange(0, frontier), batch_size):
-        columns = (batch.offsets, batch.log_ts_us, batch.ts_types, batch.keys, batch.values, batch.headers)
-        fold.apply(*columns, 0, frontier, queries)
+        fold.apply(engine.decoder(fold).decode(batch), 0, frontier, queries)
         state.write(fold.drain_state())
     fold.advance(frontier, queries)
     state.write(fold.drain_state())

@@ -5,7 +5,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::firsts::Half;
 use super::{Fold, used};
-use crate::admit::{Event, admit};
+use crate::decoder::Decoded;
 use crate::keylog::texts::Texts;
 use crate::queries::Queries;
 use crate::state::{contributions_prefix, first_key, steps_prefix};
@@ -29,26 +29,30 @@ impl Fold {
         !(scopes && self.firsts.is_whole() && self.keys.iter().all(|keys| keys.is_whole()))
     }
 
-    /// What `apply` of these records (offset, value) below `limit` lacks; where there is none, what `advance` to `limit`
-    /// lacks. Raises, as text, where a query is not of this fold.
-    pub fn needs<'a>(
+    /// What `apply` of the records from index `first` whose offset is below `limit` lacks; without a record, what
+    /// `advance` to `limit` lacks. Raises, as text, where a query is not of this fold, or the batch of another one.
+    pub fn needs(
         &mut self,
-        records: impl Iterator<Item = (i64, Option<&'a [u8]>)>,
+        batch: Option<&Decoded>,
+        first: usize,
         limit: i64,
         queries: &Queries,
     ) -> Result<Needs, String> {
         let mut needs = Needs::default();
         let mut reached = limit;
         let mut asked = HashSet::new();
-        let mut event = Event::default();
         let asks_firsts = !self.firsts.is_whole();
-        for (offset, value) in records.take_while(|(offset, _)| *offset < limit) {
-            reached = offset + 1; // at most the limit
-            if asks_firsts && admit(value, &self.plan.paths, &mut event).is_ok() {
-                let id = self.identity(&event).id;
-                if !self.firsts.is_known(&id) && asked.insert(id) {
-                    needs.keys.push(first_key(&id));
-                }
+        if let Some(batch) = batch {
+            self.check_batch(batch)?;
+        }
+        let items = batch.map_or(&[][..], |batch| batch.items()).iter().skip(first);
+        for item in items.take_while(|item| item.offset < limit) {
+            reached = item.offset + 1; // at most the limit
+            if let (true, Ok(event)) = (asks_firsts, &item.event)
+                && !self.firsts.is_known(&event.id)
+                && asked.insert(event.id)
+            {
+                needs.keys.push(first_key(&event.id));
             }
         }
         if self.keys.iter().any(|keys| !keys.is_whole()) {

@@ -39,15 +39,13 @@ impl PyRangeDigest {
         let columns = Columns { offsets, log_ts_us, ts_types, keys, values, headers };
         columns.check()?;
         let last = self.inner.last_offset();
-        if last.is_some() && columns.offsets.first().copied() <= last && !columns.is_empty() {
+        if last.is_some() && !columns.offsets.is_empty() && columns.offsets.first().copied() <= last {
             return Err(value_error("offsets must be at least 0 and strictly ascending"));
         }
         py.detach(|| {
-            for index in 0..columns.len() {
-                if let Some(record) = columns.get(index) {
-                    let (key, value, headers) = (record.key, record.value, record.headers());
-                    self.inner.update_one(record.offset, record.log_ts_us, record.ts_type, key, value, headers)?;
-                }
+            for (record, headers) in columns.records() {
+                let (key, value) = (record.key, record.value);
+                self.inner.update_one(record.offset, record.log_ts_us, record.ts_type, key, value, headers)?;
             }
             Ok(())
         })

@@ -6,12 +6,12 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
-use super::columns::{Columns, Headers};
 use super::decisions::PyDecisions;
+use super::decoder::{PyDecoded, PyDecoder};
 use super::plan::PyPlan;
 use super::queries::PyQueries;
 use super::{checked_range, value_error};
-use crate::fold::{Fold, Origin, Record};
+use crate::fold::{Fold, Origin};
 use crate::state::RESIDENT;
 
 /// The state of one partition.
@@ -44,29 +44,20 @@ impl PyFold {
         self.inner.frontier()
     }
 
-    #[allow(clippy::too_many_arguments)] // the columns of a record batch
+    /// Decodes records for this fold and others of its plan and scopes.
+    fn decoder(&self) -> PyDecoder {
+        PyDecoder { inner: self.inner.decoder() }
+    }
+
     fn apply(
         &mut self,
         py: Python<'_>,
-        offsets: Vec<i64>,
-        log_ts_us: Vec<i64>,
-        ts_types: Vec<u8>,
-        keys: Vec<Option<PyBackedBytes>>,
-        values: Vec<Option<PyBackedBytes>>,
-        headers: Option<Vec<Headers>>,
+        records: &PyDecoded,
         first: usize,
         limit: i64,
         queries: &mut PyQueries,
     ) -> PyResult<usize> {
-        let columns = Columns { offsets, log_ts_us, ts_types, keys, values, headers };
-        columns.check()?;
-        let records = (first..columns.len()).filter_map(|index| columns.get(index)).map(|record| {
-            let headers = record.headers();
-            let (offset, log_ts_us, ts_type) = (record.offset, record.log_ts_us, record.ts_type);
-            (Record { offset, log_ts_us, ts_type, key: record.key, value: record.value }, headers)
-        });
-        let applied = py.detach(|| self.inner.apply(records, limit, &mut queries.inner)).map_err(value_error)?;
-        Ok(first + applied)
+        py.detach(|| self.inner.apply(&records.inner, first, limit, &mut queries.inner)).map_err(value_error)
     }
 
     fn advance(&mut self, py: Python<'_>, to: i64, queries: &mut PyQueries) -> PyResult<()> {
@@ -111,17 +102,13 @@ impl PyFold {
     fn needs<'py>(
         &mut self,
         py: Python<'py>,
-        values: Vec<Option<PyBackedBytes>>,
-        offsets: Vec<i64>,
+        records: Option<&PyDecoded>,
         first: usize,
         limit: i64,
         queries: &PyQueries,
     ) -> PyResult<(BytesList<'py>, BytesList<'py>)> {
-        if values.len() != offsets.len() {
-            return Err(value_error("columns of records differ in length"));
-        }
-        let records = offsets.iter().copied().zip(values.iter().map(|value| value.as_deref())).skip(first);
-        let needs = py.detach(|| self.inner.needs(records, limit, &queries.inner)).map_err(value_error)?;
+        let records = records.map(|records| &records.inner);
+        let needs = py.detach(|| self.inner.needs(records, first, limit, &queries.inner)).map_err(value_error)?;
         Ok((bytes_list(py, &needs.keys), bytes_list(py, &needs.prefixes)))
     }
 

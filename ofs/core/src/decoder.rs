@@ -1,0 +1,272 @@
+//! What can be said of a record alone, said ahead of the fold: its digest, its admission, and what it would give to each
+//! group. Pure, so that it may be done on any thread and in any order; only the fold of what comes of it has an order.
+
+use std::sync::Arc;
+
+use crate::admit::{Event, Reject, admit};
+use crate::digest::{DigestError, Hash, record_digest, sha256};
+use crate::fold::counts::Odd;
+use crate::fold::firsts::{Half, half};
+use crate::json::Field;
+use crate::pins::PinsTable;
+use crate::plan::{GroupPlan, Plan};
+use crate::value::{KeyText, Value, ValueType, key_text, typed};
+
+/// One record. Units: `log_ts_us` microseconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'a> {
+    pub offset: i64,
+    pub log_ts_us: i64,
+    pub ts_type: u8,
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+}
+
+/// Decodes records for folds of a plan over some pins.
+#[derive(Debug, Clone)]
+pub struct Decoder {
+    plan: Arc<Plan>,
+    scopes: Vec<(Box<[u8]>, Hash)>,
+    pins: PinsTable,
+}
+
+/// Decoded records of one partition, in offset order.
+#[derive(Debug)]
+pub struct Decoded {
+    plan: Arc<Plan>,
+    scopes: Vec<(Box<[u8]>, Hash)>,
+    items: Vec<Item>,
+    facts: Vec<Fact>,
+    cells: Vec<Cell>,
+    texts: String,
+}
+
+/// One record: its content digest, and the event if it is one.
+#[derive(Debug, Clone, Copy)]
+pub struct Item {
+    pub offset: i64,
+    pub log_ts_us: i64,
+    pub digest: Hash,
+    pub event: Result<EventItem, Reject>,
+}
+
+/// An admitted event. `id` is half the SHA-256 of pins, type and event id, which makes copies of one event; `value` that
+/// of the record's value. `scope`: the place of its pins among the decoder's, None where they are not folded.
+#[derive(Debug, Clone, Copy)]
+pub struct EventItem {
+    pub id: Half,
+    pub value: Half,
+    pub scope: Option<usize>,
+    pub ts_us: i64,
+    facts: (usize, usize),
+}
+
+/// What an event would give to a group that reads its type.
+#[derive(Debug, Clone, Copy)]
+pub struct Fact {
+    pub group: usize,
+    pub gives: Gives,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum Gives {
+    /// A condition does not hold.
+    Filtered,
+    Nothing(Odd),
+    /// A contribution, unless it is late. `cells`: where its values begin, one a column of the group.
+    Contribution {
+        key: Text,
+        cells: usize,
+    },
+}
+
+/// A text among those of the batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Text {
+    start: usize,
+    len: usize,
+}
+
+/// A typed value; strings become places of the fold's texts only there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cell {
+    Missing,
+    Raw(i64),
+    Text(Text),
+}
+
+/// A typed field of the event at hand, typed at most once.
+#[derive(Debug, Clone, Copy)]
+enum Typed {
+    Unread,
+    Invalid,
+    Cell(Cell),
+}
+
+impl Decoder {
+    /// `scopes`: canonical pins; of equal ones the first counts.
+    pub fn new(plan: Arc<Plan>, scopes: &[&[u8]]) -> Decoder {
+        let pins = PinsTable::of(scopes);
+        Decoder { plan, scopes: scopes.iter().map(|pins| (Box::from(*pins), sha256(pins))).collect(), pins }
+    }
+
+    /// Raises where a record has no digest: a part too long for its length field, or an unknown timestamp type.
+    pub fn decode<'a, H>(&self, records: impl Iterator<Item = (Record<'a>, H)>) -> Result<Decoded, DigestError>
+    where
+        H: ExactSizeIterator<Item = (&'a str, Option<&'a [u8]>)>,
+    {
+        let mut batch = Batch {
+            plan: &self.plan,
+            pins: self.pins.clone(),
+            scopes: &self.scopes,
+            typed: vec![Typed::Unread; self.plan.typed.len()],
+            bytes: Vec::new(),
+            facts: Vec::new(),
+            cells: Vec::new(),
+            texts: String::new(),
+        };
+        let mut items = Vec::with_capacity(records.size_hint().0);
+        let mut event = Event::default();
+        for (record, headers) in records {
+            let Record { offset, log_ts_us, ts_type, key, value } = record;
+            let digest = record_digest(offset, log_ts_us, ts_type, key, value, headers)?;
+            let admitted = admit(value, &self.plan.paths, &mut event);
+            let event = admitted.map(|()| batch.read(&event, value.unwrap_or_default()));
+            items.push(Item { offset, log_ts_us, digest, event });
+        }
+        let Batch { facts, cells, texts, .. } = batch;
+        Ok(Decoded { plan: Arc::clone(&self.plan), scopes: self.scopes.clone(), items, facts, cells, texts })
+    }
+}
+
+impl Decoded {
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    pub fn facts(&self, event: &EventItem) -> &[Fact] {
+        self.facts.get(event.facts.0..event.facts.1).unwrap_or_default()
+    }
+
+    pub fn cells(&self, start: usize, count: usize) -> &[Cell] {
+        self.cells.get(start..start.saturating_add(count)).unwrap_or_default()
+    }
+
+    pub fn text(&self, text: Text) -> &str {
+        self.texts.get(text.start..text.start.saturating_add(text.len)).unwrap_or_default()
+    }
+
+    /// Whether it was decoded for this plan and these canonical pins, in this order.
+    pub fn is_for<'p>(&self, plan: &Arc<Plan>, scopes: impl ExactSizeIterator<Item = &'p [u8]>) -> bool {
+        Arc::ptr_eq(&self.plan, plan)
+            && scopes.len() == self.scopes.len()
+            && scopes.zip(&self.scopes).all(|(pins, (known, _))| *pins == **known)
+    }
+}
+
+/// A batch in the making.
+struct Batch<'p> {
+    plan: &'p Plan,
+    pins: PinsTable,
+    scopes: &'p [(Box<[u8]>, Hash)],
+    typed: Vec<Typed>,
+    bytes: Vec<u8>,
+    facts: Vec<Fact>,
+    cells: Vec<Cell>,
+    texts: String,
+}
+
+impl Batch<'_> {
+    fn read(&mut self, event: &Event<'_>, value: &[u8]) -> EventItem {
+        let (id, scope) = self.identity(event);
+        let before = self.facts.len();
+        if scope.is_some() {
+            self.typed.fill(Typed::Unread);
+            let plan = self.plan;
+            for place in plan.groups_of(&event.event_type) {
+                if let Some(group) = plan.groups.get(*place) {
+                    let gives = self.gives(group, &event.fields);
+                    self.facts.push(Fact { group: *place, gives });
+                }
+            }
+        }
+        EventItem { id, value: half(sha256(value)), scope, ts_us: event.ts_us, facts: (before, self.facts.len()) }
+    }
+
+    fn identity(&mut self, event: &Event<'_>) -> (Half, Option<usize>) {
+        let scope = self.pins.find(&event.pins).map(|scope| scope as usize);
+        let bytes = &mut self.bytes;
+        bytes.clear();
+        let pins = match scope.and_then(|place| self.scopes.get(place)) {
+            Some((_, digest)) => *digest,
+            None => {
+                event.pins.write(bytes);
+                let digest = sha256(bytes);
+                bytes.clear();
+                digest
+            }
+        };
+        bytes.extend_from_slice(&pins);
+        bytes.extend_from_slice(&(event.event_type.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(event.event_type.as_bytes());
+        bytes.extend_from_slice(event.event_id.as_bytes());
+        (half(sha256(bytes)), scope)
+    }
+
+    /// In the order of the rules: conditions, key, values.
+    fn gives(&mut self, group: &GroupPlan, fields: &[Field<'_>]) -> Gives {
+        if !group.conditions.iter().all(|condition| condition.holds(field(fields, condition.slot))) {
+            return Gives::Filtered;
+        }
+        let key = match key_text(field(fields, group.key_slot)) {
+            KeyText::None => return Gives::Nothing(Odd::NoKey),
+            KeyText::Invalid => return Gives::Nothing(Odd::KeyInvalid),
+            KeyText::Key(key) => key,
+        };
+        let before = self.cells.len();
+        for place in &group.columns {
+            match self.typed(*place, fields) {
+                Typed::Cell(cell) => self.cells.push(cell),
+                Typed::Unread | Typed::Invalid => {
+                    self.cells.truncate(before);
+                    return Gives::Nothing(Odd::ValueInvalid);
+                }
+            }
+        }
+        Gives::Contribution { key: self.hold(&key), cells: before }
+    }
+
+    /// The typed value of a position in `Plan::typed`.
+    fn typed(&mut self, place: usize, fields: &[Field<'_>]) -> Typed {
+        let Some((slot, kind)) = self.plan.typed.get(place) else { return Typed::Invalid };
+        if let Some(Typed::Unread) = self.typed.get(place) {
+            self.typed[place] = match (field(fields, *slot), kind) {
+                (Field::String(text), ValueType::String) => Typed::Cell(Cell::Text(self.hold(text))),
+                (field, kind) => match typed(field, *kind) {
+                    Ok(value) => Typed::Cell(value.and_then(raw).map_or(Cell::Missing, Cell::Raw)),
+                    Err(_) => Typed::Invalid,
+                },
+            };
+        }
+        self.typed.get(place).copied().unwrap_or(Typed::Invalid)
+    }
+
+    fn hold(&mut self, text: &str) -> Text {
+        let start = self.texts.len();
+        self.texts.push_str(text);
+        Text { start, len: text.len() }
+    }
+}
+
+fn field<'f, 'a>(fields: &'f [Field<'a>], slot: usize) -> &'f Field<'a> {
+    fields.get(slot).unwrap_or(&Field::Missing)
+}
+
+/// A value as a column holds it; strings are held before.
+fn raw(value: Value) -> Option<i64> {
+    match value {
+        Value::Int(raw) | Value::Decimal(raw) | Value::Time(raw) => Some(raw),
+        Value::Bool(truth) => Some(i64::from(truth)),
+        Value::Str(_) => None,
+    }
+}
