@@ -53,12 +53,13 @@ $(CORE): $(CORE_SOURCES)
 	@touch $@
 
 .PHONY: pins
-pins: ## resolve the pinned versions anew (requirements.txt, requirements-dev.txt)
+pins: ## resolve the pinned versions anew (requirements.txt, requirements-dev.txt, tests/bench/requirements.txt)
 	@$(PYTHON) -m venv build/uv && build/uv/bin/pip install $(PIP_QUIET) uv
 	@compile() { build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url \
-	  --no-annotate --custom-compile-command "make pins" "$$@" pyproject.toml; }; \
-	compile --all-extras --group dev -o requirements-dev.txt; \
-	compile --extra demo -c requirements-dev.txt -o requirements.txt
+	  --no-annotate --custom-compile-command "make pins" "$$@"; }; \
+	compile --all-extras --group dev -o requirements-dev.txt pyproject.toml; \
+	compile --extra demo -c requirements-dev.txt -o requirements.txt pyproject.toml; \
+	compile --group pyproject.toml:bench -o tests/bench/requirements.txt
 
 # --- the job ----------------------------------------------------------------------------------------------------
 
@@ -128,6 +129,23 @@ fuzz-deep: setup ## the same for FUZZ_INPUTS (1,000,000); where cargo-fuzz is in
 	else echo "fuzz-deep: no cargo-fuzz with a nightly toolchain, so the core is not fuzzed by coverage" >&2; fi
 	@$(PY) -m tests.fuzz.run --inputs $(FUZZ_INPUTS) --seed $(FUZZ_SEED) \
 	  $$(test -d build/fuzz-corpus && echo --corpus build/fuzz-corpus)
+
+# --- speed ------------------------------------------------------------------------------------------------------
+
+BENCH_VENV := build/bench/venv
+
+.PHONY: bench
+bench: setup $(BENCH_VENV)/.pins ## measure OFS and its peers, write docs/performance.md (PART="per-event …", ARGS=--again)
+	@$(PY) -m tests.bench $(PART) $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: setup ## OFS alone on 200,000 events, under 3 minutes (ARGS=--profile says where the time goes)
+	@$(PY) -m tests.bench --quick --runs 2 $(ARGS)
+
+$(BENCH_VENV)/.pins: tests/bench/requirements.txt
+	@$(PYTHON) -m venv $(BENCH_VENV)
+	@$(BENCH_VENV)/bin/python -m pip install $(PIP_QUIET) --require-hashes -r tests/bench/requirements.txt
+	@touch $@
 
 # --- checks -----------------------------------------------------------------------------------------------------
 

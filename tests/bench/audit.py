@@ -18,8 +18,8 @@ from typing import Any
 import ofs
 from ofs.sources.archive import import_ndjson
 from ofs.sources.decisions import MemoryDecisionSource
+from tests.bench.definitions import registry, velocity
 from tests.bench.memory import decision, lines
-from tests.bench.replay_archive import groups
 
 DISTANCE = 10_000
 LATER = 1_000
@@ -51,7 +51,7 @@ def main() -> None:
     shutil.rmtree(state, ignore_errors=True)
     given: dict[str, Any] = {
         "events": f"archive:{folder / 'archive'}",
-        "features": groups(),
+        "features": registry(velocity()),
         "state": state,
         "max_clock_skew": "10000d",  # so that the first job reads the log from its beginning
     }

@@ -21,7 +21,9 @@ import ofs
 from ofs.sources.archive import import_ndjson
 from ofs.sources.decisions import MemoryDecisionSource
 from ofs.units import format_timestamp_us
-from tests.bench.replay_archive import PARTITIONS, PINS, START_US, groups
+from tests.bench.definitions import registry, velocity
+from tests.bench.streams import PARTITIONS, START_US
+from tests.bench.texts import PINS
 
 
 def lines(keys: int) -> Iterator[bytes]:
@@ -72,7 +74,7 @@ def run(folder: Path, keys: int, limit_bytes: int) -> None:
         report = ofs.replay(
             events=f"archive:{folder / 'archive'}",
             decisions=MemoryDecisionSource([decision(keys)]),
-            features=groups(),
+            features=registry(velocity()),
             state=state,
             state_memory=limit_bytes,
         )
