@@ -86,7 +86,7 @@ def _run_part(scene: Scene, part: str, *, is_again: bool) -> None:
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", "utf-8")
+    partial.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     partial.replace(path)
     scene.say(f"{part}: done in {seconds:.0f} s")
 

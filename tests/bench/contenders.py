@@ -217,10 +217,14 @@ PEERS: Final = (
     _streaming("flink-heap", "Flink, heap", "flink", "heap", _NO_CUT),
     _streaming("kstreams-rocksdb", "Kafka Streams, RocksDB", "kstreams", "rocksdb", _UNALIGNED),
     _streaming("kstreams-memory", "Kafka Streams, in memory", "kstreams", "memory", _UNALIGNED),
-    _streaming("bytewax", "Bytewax", "bytewax", None, f"{_UNALIGNED}; state in memory only"),
     _streaming(
-        "quix", "Quix Streams", "quix", None, "approximate: tiles of minutes and hours, not exact windows"
+        "bytewax",
+        "Bytewax",
+        "bytewax",
+        None,
+        "keeps its state in memory only, without recovery; the merge of the partitions is a source of our own",
     ),
+    _streaming("quix", "Quix Streams", "quix", None, _UNALIGNED),
     _batch("duckdb", "DuckDB", _NO_CUT_BATCH),
     _batch("polars", "Polars", _NO_CUT_BATCH),
 )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from tests.bench import texts
 from tests.bench.broker import Broker
@@ -44,14 +45,19 @@ def ensure_decisions(broker: Broker, data: Dataset, topic: str, lines: Iterable[
 
 
 def end_offsets(broker: Broker, topic: str) -> list[int]:
-    """The end of every partition of the topic."""
+    """The end of every partition of the topic; waits for leaders, which a broker that has just started has not yet."""
     consumer = _consumer(broker)
+    limit = time.monotonic() + _LIMIT_S
     try:
-        partitions = sorted(consumer.list_topics(topic, timeout=20).topics[topic].partitions)
-        return [
-            consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=20)[1]
-            for number in partitions
-        ]
+        while True:
+            try:
+                numbers = sorted(consumer.list_topics(topic, timeout=20).topics[topic].partitions)
+                places = [TopicPartition(topic, number) for number in numbers]
+                return [consumer.get_watermark_offsets(place, timeout=20)[1] for place in places]
+            except KafkaException:
+                if time.monotonic() > limit:
+                    raise
+                time.sleep(0.2)
     finally:
         consumer.close()
 
@@ -103,6 +109,7 @@ def _load(broker: Broker, topic: str, records: Iterable[Record]) -> None:
             "queue.buffering.max.messages": 500_000,
             "queue.buffering.max.kbytes": 1_000_000,
             "enable.idempotence": True,
+            "log_level": 3,
         }
     )
     for part in chunks(records, _CHUNK):
