@@ -253,9 +253,25 @@ class Verdict:
     snapshot: bytes | None
     """RebuiltFeatureSnapshot: of a MATCH only when all are wanted, else always."""
 
+@final
+class Verdicts:
+    """What came of the decisions `[lo, hi)`, a row each."""
+
+    @property
+    def matches(self) -> int: ...
+    def unfinished(self) -> list[int]:
+        """Decisions without a finished ParityResult: those that do not match, and those that are not answerable."""
+    def verdict(self, index: int) -> Verdict | None:
+        """None where the decision is not answerable."""
+    def parity(self, lo: int, hi: int) -> tuple[bytes, list[int]]:
+        """The finished ParityResults of the decisions `[lo, hi)`, each with a line end, and the length of each; 0 where
+        there is none."""
+    def snapshots(self, lo: int, hi: int) -> tuple[bytes, list[int]]:
+        """The same of snapshots."""
+
 def assemble(
     plan: Plan, decisions: Decisions, lo: int, hi: int, answers: list[Queries], replay_id: str, snapshots: str
-) -> list[Verdict]:
+) -> Verdicts:
     """Merge the answers of all partitions for the answerable decisions `[lo, hi)`, finish, encode, hash, compare.
 
     `snapshots`: all, mismatch or none. Raises ValueError where an answer is missing.

@@ -65,7 +65,10 @@ _WRITER: Final = {
     "message.timeout.ms": 30_000,
     "transaction.timeout.ms": int(TRANSACTION_S * 1000),
     "message.max.bytes": 64 * 1024 * 1024,
-    "queue.buffering.max.messages": 200_000,
+    # never full: messages behind one that is refused could be taken, and stand before it
+    "queue.buffering.max.messages": 10_000_000,
+    "queue.buffering.max.kbytes": 2_097_151,
+    "delivery.report.only.error": True,
 }
 _UNREACHABLE: Final = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE})
 _NO_ANSWER: Final = _UNREACHABLE | {KafkaError._TIMED_OUT, KafkaError._TIMED_OUT_QUEUE}
@@ -311,8 +314,8 @@ class KafkaWriter:
             self._producer = Producer(config | {"transactional.id": transactional_id, "logger": _SILENT})
             self._producer.init_transactions(STALL_S)
 
-    def write(self, records: Sequence[tuple[str, bytes, bytes]]) -> None:
-        """Write (topic, key, value) records in one transaction.
+    def write(self, records: Sequence[tuple[str, Sequence[tuple[str, bytes]]]]) -> None:
+        """Write records, (key, value) by topic, in one transaction.
 
         It is aborted and made again where the cluster asks for that, up to 5 times in about 60 s. Raises where it is
         not acknowledged, and where another producer has taken over the id.
@@ -341,16 +344,11 @@ class KafkaWriter:
             self._producer.purge()
             self._producer.poll(0)
 
-    def _transact(self, records: Sequence[tuple[str, bytes, bytes]], deadline: float) -> None:
+    def _transact(self, records: Sequence[tuple[str, Sequence[tuple[str, bytes]]]], deadline: float) -> None:
         self._producer.begin_transaction()
         self._is_open = True
-        for topic, key, value in records:
-            while True:
-                try:
-                    self._producer.produce(topic, value, key, on_delivery=self._delivered)
-                    break
-                except BufferError:
-                    self._producer.poll(_CONSUME_S)
+        for topic, some in records:
+            self._produce(topic, some)
         while True:
             try:
                 self._producer.commit_transaction(_left_s(deadline))
@@ -359,6 +357,12 @@ class KafkaWriter:
             except KafkaException as error:
                 if not _is(error, KafkaError.retriable) or time.monotonic() > deadline:
                     raise
+
+    def _produce(self, topic: str, records: Sequence[tuple[str, bytes]]) -> None:
+        """Hand over all of them; the queue takes more than a transaction may hold."""
+        messages: list[dict[str, Any]] = [{"key": key, "value": value} for key, value in records]
+        if self._producer.produce_batch(topic, messages, on_delivery=self._delivered) < len(messages):
+            raise KafkaException(next(message["_error"] for message in messages if "_error" in message))
 
     def _abort(self, error: KafkaException, deadline: float) -> None:
         """Abort the transaction after an error; returns where it can be made again."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, Final, Protocol
 
 from ofs.units import OffsetRange
@@ -11,6 +13,9 @@ from ofs.units import OffsetRange
 TIMESTAMP_NONE: Final = 0
 TIMESTAMP_CREATE: Final = 1
 TIMESTAMP_LOG_APPEND: Final = 2
+PARITY: Final = "parity.jsonl"
+SNAPSHOTS: Final = "snapshots.jsonl"
+DEAD_LETTERS: Final = "deadletter.jsonl"
 
 Header = tuple[str, bytes | None]
 
@@ -139,8 +144,79 @@ class StateStore(Protocol):
     def close(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class OutputRecords:
+    """Records of one output, in order: canonical JSON lines. `lines` has all of them, each with its line end;
+    `lengths`, with it, in bytes.
+    """
+
+    keys: list[str]
+    lines: bytes
+    lengths: list[int]
+
+    @classmethod
+    def of(cls, records: Iterable[tuple[str, bytes]]) -> OutputRecords:
+        """From keys and texts without line end."""
+        pairs = list(records)
+        return cls(
+            [key for key, _ in pairs],
+            b"".join([text + b"\n" for _, text in pairs]),
+            [len(text) + 1 for _, text in pairs],
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[OutputRecords]) -> OutputRecords:
+        """One after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(
+            [key for part in parts for key in part.keys],
+            b"".join([part.lines for part in parts]),
+            [length for part in parts for length in part.lengths],
+        )
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def slice(self, first: int, end: int) -> OutputRecords:
+        """The records `[first, end)`."""
+        if first == 0 and end >= len(self):
+            return self
+        start = sum(self.lengths[:first])
+        lengths = self.lengths[first:end]
+        return OutputRecords(self.keys[first:end], self.lines[start : start + sum(lengths)], lengths)
+
+    def pairs(self) -> list[tuple[str, bytes]]:
+        """Keys and texts without line end."""
+        ends = accumulate(self.lengths)
+        return [
+            (key, self.lines[end - length : end - 1])
+            for key, length, end in zip(self.keys, self.lengths, ends, strict=True)
+        ]
+
+
+@dataclass(slots=True)
+class OutputDigest:
+    """Number and SHA-256 of the lines of one output so far, as a file of them has."""
+
+    records: int = 0
+    sha256: Any = field(default_factory=hashlib.sha256)
+
+    def add(self, records: OutputRecords) -> None:
+        self.sha256.update(records.lines)
+        self.records += len(records)
+
+    def to_dict(self) -> dict[str, object]:
+        return {"records": self.records, "sha256": self.sha256.hexdigest()}
+
+
+def no_outputs() -> dict[str, OutputDigest]:
+    """The digests of a run's outputs before anything was put."""
+    return {name: OutputDigest() for name in (PARITY, SNAPSHOTS, DEAD_LETTERS)}
+
+
 class OutputSink(Protocol):
-    """Where a run's outputs go. Records are canonical JSON lines without the line end, in output order.
+    """Where a run's outputs go: canonical JSON lines in output order.
 
     Life: `begin` once, then any number of the `put_` calls with `end_chunk` after each chunk, then `commit` or `abort`
     once. The records of each output are the same ones in the same order whenever the run is made again; how they are
@@ -164,16 +240,20 @@ class OutputSink(Protocol):
         """The run record of the run that `begin` found finished."""
         ...
 
-    def put_parity(self, records: list[tuple[str, bytes]]) -> None:
-        """(decision id, ParityResult)."""
+    def put_parity(self, records: OutputRecords) -> None:
+        """ParityResults by decision id."""
         ...
 
-    def put_snapshots(self, records: list[tuple[str, bytes]]) -> None:
-        """(decision id, RebuiltFeatureSnapshot)."""
+    def put_snapshots(self, records: OutputRecords) -> None:
+        """RebuiltFeatureSnapshots by decision id."""
         ...
 
-    def put_dead_letters(self, records: list[tuple[str, bytes]]) -> None:
-        """(source and line as `SOURCE:LINE`, dead letter)."""
+    def put_dead_letters(self, records: OutputRecords) -> None:
+        """Dead letters by source and line, as `SOURCE:LINE`."""
+        ...
+
+    def digests(self) -> Mapping[str, OutputDigest]:
+        """What was put so far: under PARITY, SNAPSHOTS and DEAD_LETTERS."""
         ...
 
     def end_chunk(self) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ofs.native import core
 
 if TYPE_CHECKING:
-    from ofs.engine.port import DecisionSet, Decoded, Decoder, Fold, StatefulFold
+    from ofs.engine.port import DecisionSet, Decoded, Decoder, Fold, StatefulFold, Verdicts
     from ofs.ports import RecordBatch
 
 
@@ -71,7 +71,7 @@ class NativeEngine:
 
     def assemble(
         self, plan: Any, decisions: Any, lo: int, hi: int, answers: list[Any], replay_id: str, snapshots: str
-    ) -> list[Any]:
-        """Verdicts on the answerable decisions `[lo, hi)`."""
-        verdicts: list[Any] = self._core.assemble(plan, decisions, lo, hi, answers, replay_id, snapshots)
+    ) -> Verdicts:
+        """Verdicts on the decisions `[lo, hi)`."""
+        verdicts: Verdicts = self._core.assemble(plan, decisions, lo, hi, answers, replay_id, snapshots)
         return verdicts

@@ -10,7 +10,18 @@ from typing import Any, Protocol, runtime_checkable
 from ofs.planner.shapes import Members, Shape
 from ofs.ports import RecordBatch
 
-__all__ = ["DecisionSet", "Decoded", "Decoder", "Engine", "Fold", "Members", "Queries", "Shape", "Verdict"]
+__all__ = [
+    "DecisionSet",
+    "Decoded",
+    "Decoder",
+    "Engine",
+    "Fold",
+    "Members",
+    "Queries",
+    "Shape",
+    "Verdict",
+    "Verdicts",
+]
 
 
 class Queries(Protocol):
@@ -104,6 +115,17 @@ class Verdict(Protocol):
     def snapshot(self) -> bytes | None: ...
 
 
+class Verdicts(Protocol):
+    """The engine's answers to the decisions of a range."""
+
+    @property
+    def matches(self) -> int: ...
+    def unfinished(self) -> list[int]: ...
+    def verdict(self, index: int) -> Verdict | None: ...
+    def parity(self, lo: int, hi: int) -> tuple[bytes, list[int]]: ...
+    def snapshots(self, lo: int, hi: int) -> tuple[bytes, list[int]]: ...
+
+
 class Engine(Protocol):
     """Makes the parts of a run. `name` is what a run record says."""
 
@@ -124,7 +146,7 @@ class Engine(Protocol):
         answers: list[Any],
         replay_id: str,
         snapshots: str,
-    ) -> list[Any]: ...
+    ) -> Any: ...
 
 
 @runtime_checkable

@@ -339,6 +339,39 @@ class ReferenceVerdict:
     snapshot: bytes | None
 
 
+@dataclass(frozen=True, slots=True)
+class ReferenceVerdicts:
+    """See `ofs/_core.pyi`, Verdicts."""
+
+    lo: int
+    rows: list[ReferenceVerdict | None]
+
+    @property
+    def matches(self) -> int:
+        return sum(row is not None and row.parity is not None for row in self.rows)
+
+    def unfinished(self) -> list[int]:
+        rows = enumerate(self.rows, self.lo)
+        return [index for index, row in rows if row is None or row.parity is None]
+
+    def verdict(self, index: int) -> ReferenceVerdict | None:
+        return self.rows[index - self.lo]
+
+    def parity(self, lo: int, hi: int) -> tuple[bytes, list[int]]:
+        return _lines([None if row is None else row.parity for row in self.rows[lo - self.lo : hi - self.lo]])
+
+    def snapshots(self, lo: int, hi: int) -> tuple[bytes, list[int]]:
+        return _lines(
+            [None if row is None else row.snapshot for row in self.rows[lo - self.lo : hi - self.lo]]
+        )
+
+
+def _lines(texts: list[bytes | None]) -> tuple[bytes, list[int]]:
+    """The texts with line ends, and the length of each; nothing for None."""
+    lines = [b"" if text is None else text + b"\n" for text in texts]
+    return b"".join(lines), [len(line) for line in lines]
+
+
 class ReferenceEngine:
     """Runs where no native core was built, and on demand."""
 
@@ -373,13 +406,15 @@ class ReferenceEngine:
 
     def assemble(
         self, plan: Any, decisions: Any, lo: int, hi: int, answers: list[Any], replay_id: str, snapshots: str
-    ) -> list[Any]:
-        """Verdicts on the answerable decisions `[lo, hi)`."""
-        return [
+    ) -> ReferenceVerdicts:
+        """Verdicts on the decisions `[lo, hi)`."""
+        found = [
             _verdict(plan, decisions, index, answers, replay_id, snapshots)
-            for index in range(lo, hi)
             if decisions.is_answerable(index)
+            else None
+            for index in range(lo, hi)
         ]
+        return ReferenceVerdicts(lo, found)
 
 
 def _verdict(

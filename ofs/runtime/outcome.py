@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from ofs.contracts import ParityResult, Reason, ReasonDetail, Result, SnapshotOutput
-from ofs.engine.port import Verdict
+from ofs.engine.port import DecisionSet, Verdict, Verdicts
 from ofs.parity.records import Rebuilt, parity_result
 from ofs.planner.plan import ReplayPlan
-from ofs.ports import OutputSink
+from ofs.ports import OutputRecords, OutputSink
 from ofs.runtime.batch import Batch, LineCursor, decode_line
 
 _HASH_ONLY: Final = "snapshot_hash"
-Records = list[tuple[str, bytes]]
-
-
-@dataclass(slots=True)
-class OutputDigest:
-    """SHA-256 and count over the lines of one output."""
-
-    records: int = 0
-    sha256: Any = field(default_factory=hashlib.sha256)
-
-    def add(self, records: Records) -> None:
-        if records:
-            self.sha256.update(b"\n".join([text for _, text in records]) + b"\n")
-            self.records += len(records)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"records": self.records, "sha256": self.sha256.hexdigest()}
 
 
 @dataclass(slots=True)
@@ -53,6 +35,28 @@ class Tally:
             self.mismatch_fields.update(paths or {_HASH_ONLY})
 
 
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """The verdicts on the decisions `[lo, hi)` with their ids, and the lines of those whose record is not finished."""
+
+    lo: int
+    hi: int
+    verdicts: Verdicts
+    ids: list[str]
+    unfinished: list[tuple[int, int]]
+
+    @classmethod
+    def of(cls, decisions: DecisionSet, lo: int, hi: int, verdicts: Verdicts) -> Assembled:
+        """Ask the decision set all that is needed of it: it must not be asked while it is changed."""
+        indexes = verdicts.unfinished()
+        lines = [decisions.lines(index, index + 1)[0] for index in indexes]
+        return cls(lo, hi, verdicts, decisions.ids(lo, hi), list(zip(indexes, lines, strict=True)))
+
+    def finished(self, lo: int, hi: int) -> OutputRecords:
+        """The records of decisions that have a finished one each."""
+        return OutputRecords(self.ids[lo - self.lo : hi - self.lo], *self.verdicts.parity(lo, hi))
+
+
 class OutcomeWriter:
     """Writes the outputs of a run to its sink, chunk by chunk."""
 
@@ -66,34 +70,19 @@ class OutcomeWriter:
         self._snapshots: Final = snapshots
         self._cursor: Final = LineCursor(batch.source)
         self.tally: Final = Tally()
-        self.outputs: Final = {
-            name: OutputDigest() for name in ("parity.jsonl", "snapshots.jsonl", "deadletter.jsonl")
-        }
 
     def write_chunk(
-        self, lo: int, hi: int, verdicts: Sequence[Verdict], reasons: Mapping[int, tuple[ReasonDetail, ...]]
+        self, answers: Sequence[Assembled], reasons: Mapping[int, tuple[ReasonDetail, ...]]
     ) -> None:
-        """Every decision of `[lo, hi)` gives one parity record: from its verdict, or from its reasons."""
-        by_index = {verdict.index: verdict for verdict in verdicts}
-        texts: list[bytes | None] = [None] * (hi - lo)
-        for verdict in verdicts:
-            texts[verdict.index - lo] = verdict.parity
-        matches = hi - lo - texts.count(None)
-        self.tally.results.update({Result.MATCH.value: matches} if matches else {})
-        ids, lines = self._batch.decisions.ids(lo, hi), self._batch.decisions.lines(lo, hi)
-        parity = [
-            (ids[row], self._elaborate(by_index.get(lo + row), lines[row], reasons.get(lo + row, ())))
-            if text is None
-            else (ids[row], text)
-            for row, text in enumerate(texts)
-        ]
-        snapshots = [
-            (ids[verdict.index - lo], verdict.snapshot)
-            for verdict in verdicts
-            if verdict.snapshot is not None and self._is_wanted(verdict)
-        ]
-        self._put("parity.jsonl", parity)
-        self._put("snapshots.jsonl", snapshots)
+        """Every decision of the chunk gives one parity record: from its verdict, or from its reasons."""
+        parity: list[OutputRecords] = []
+        snapshots: list[OutputRecords] = []
+        for part in answers:
+            parity += self._parity(part, reasons)
+            snapshots += self._wanted_snapshots(part)
+        self._sink.put_parity(OutputRecords.joined(parity))
+        if snapshots:
+            self._sink.put_snapshots(OutputRecords.joined(snapshots))
         self._sink.end_chunk()
 
     def write_dead_letters(self) -> None:
@@ -101,13 +90,35 @@ class OutcomeWriter:
         letters = [
             (f"{letter.source}:{letter.line}", letter.to_bytes()) for letter in self._batch.dead_letters
         ]
-        self._put("deadletter.jsonl", letters)
+        self._sink.put_dead_letters(OutputRecords.of(letters))
         self._sink.end_chunk()
 
-    def _is_wanted(self, verdict: Verdict) -> bool:
-        if self._snapshots is SnapshotOutput.MISMATCH:
-            return verdict.status == Result.MISMATCH
-        return self._snapshots is SnapshotOutput.ALL
+    def _parity(
+        self, part: Assembled, reasons: Mapping[int, tuple[ReasonDetail, ...]]
+    ) -> Iterator[OutputRecords]:
+        """The finished records as they are; between them those that need evidence."""
+        matches = part.verdicts.matches
+        self.tally.results.update({Result.MATCH.value: matches} if matches else {})
+        at = part.lo
+        for index, line in part.unfinished:
+            if at < index:
+                yield part.finished(at, index)
+            text = self._elaborate(part.verdicts.verdict(index), line, reasons.get(index, ()))
+            yield OutputRecords.of([(part.ids[index - part.lo], text)])
+            at = index + 1
+        if at < part.hi:
+            yield part.finished(at, part.hi)
+
+    def _wanted_snapshots(self, part: Assembled) -> Iterator[OutputRecords]:
+        if self._snapshots is SnapshotOutput.ALL:
+            lines, lengths = part.verdicts.snapshots(part.lo, part.hi)
+            held = [(key, length) for key, length in zip(part.ids, lengths, strict=True) if length]
+            yield OutputRecords([key for key, _ in held], lines, [length for _, length in held])
+        elif self._snapshots is SnapshotOutput.MISMATCH:
+            for index, _ in part.unfinished:
+                verdict = part.verdicts.verdict(index)
+                if verdict is not None and verdict.status == Result.MISMATCH and verdict.snapshot is not None:
+                    yield OutputRecords.of([(part.ids[index - part.lo], verdict.snapshot)])
 
     def _elaborate(self, verdict: Verdict | None, line: int, reasons: tuple[ReasonDetail, ...]) -> bytes:
         """The record of a decision that does not simply match, with its evidence."""
@@ -125,16 +136,6 @@ class OutcomeWriter:
         )
         self.tally.add(parity)
         return parity.to_bytes()
-
-    def _put(self, name: str, records: Records) -> None:
-        put = {
-            "parity.jsonl": self._sink.put_parity,
-            "snapshots.jsonl": self._sink.put_snapshots,
-            "deadletter.jsonl": self._sink.put_dead_letters,
-        }[name]
-        self.outputs[name].add(records)
-        if records:
-            put(records)
 
 
 def _without_key(path: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -32,12 +32,12 @@ from ofs.planner.log_facts import LogFacts
 from ofs.planner.plan import ReplayPlan, make_plan
 from ofs.planner.request import replay_id as identify
 from ofs.planner.request import replay_request
-from ofs.ports import DecisionSource, EventLog, OutputSink, StreamInfo
+from ofs.ports import PARITY, DecisionSource, EventLog, OutputSink, StreamInfo
 from ofs.runtime.batch import Batch, chunks, read_batch
 from ofs.runtime.certificate import certificate
 from ofs.runtime.clock import Clock
 from ofs.runtime.feed import Submit
-from ofs.runtime.outcome import OutcomeWriter
+from ofs.runtime.outcome import Assembled, OutcomeWriter, Tally
 from ofs.runtime.report import Progress, ProgressCallback, ReplayReport
 from ofs.runtime.task import PartitionTask, TaskContext
 from ofs.runtime.task_state import OpenStore, StateOptions
@@ -160,13 +160,15 @@ class _Run:
             tasks = self._tasks(stack, open_store, clock, workers.submit)
             stack.enter_context(workers)
             stack.callback(_stop, tasks)
+            writing = stack.enter_context(ThreadPoolExecutor(1, "ofs-writer"))
             self._bind()
-            self._answer_chunks(tasks, workers, writer, progress)
+            self._answer_chunks(tasks, workers, writing, writer, progress)
             list(workers.map(PartitionTask.finish, tasks))
             proof = self._certificate(tasks)
             records_read = sum(task.records_read for task in tasks)
         writer.write_dead_letters()
-        run = self._run_record(writer, proof, records_read, started_us, clock.now_us())
+        outputs = {name: digest.to_dict() for name, digest in sink.digests().items()}
+        run = self._run_record(writer.tally, outputs, proof, records_read, started_us, clock.now_us())
         sink.commit(run.to_dict(), proof.to_dict())
         return _report(run, proof, notices)
 
@@ -241,22 +243,35 @@ class _Run:
         self,
         tasks: list[PartitionTask],
         workers: ThreadPoolExecutor,
+        writing: ThreadPoolExecutor,
         writer: OutcomeWriter,
         progress: ProgressCallback,
     ) -> None:
-        """Chunk by chunk; while one is assembled and written, the tasks fold for the next."""
-        decisions, total = self._batch.decisions, len(self._batch.decisions)
+        """Chunk by chunk; while one is assembled the tasks fold for the next, and the one before it is written."""
+        total = len(self._batch.decisions)
         spans = list(chunks(total, self._options.batch_size))
         folding = self._fold(tasks, workers, spans[0]) if spans else []
-        for number, (lo, hi) in enumerate(spans):
-            answers = self._answers(tasks, workers, (lo, hi), folding)
-            # the decision set is changed above only, where no task runs
+        written: Future[None] | None = None
+        for number, span in enumerate(spans):
+            answers = self._answers(tasks, workers, span, folding)
+            # the decision set is changed above only, where no job asks it
             folding = self._fold(tasks, workers, spans[number + 1]) if number + 1 < len(spans) else []
-            verdicts = self._engine.assemble(
-                self._compiled, decisions, lo, hi, answers, self.replay_id, self._options.snapshots.value
-            )
-            writer.write_chunk(lo, hi, verdicts, self._reasons)
-            progress(Progress("replaying", hi, total))
+            pieces = list(_pieces(span, self._options.workers))
+            assembling = [workers.submit(self._assemble, answers, piece) for piece in pieces]
+            assembled = [job.result() for job in assembling]
+            if written is not None:
+                written.result()
+            written = writing.submit(writer.write_chunk, assembled, self._reasons)
+            progress(Progress("replaying", span[1], total))
+        if written is not None:
+            written.result()
+
+    def _assemble(self, answers: list[Any], piece: tuple[int, int]) -> Assembled:
+        decisions, (lo, hi) = self._batch.decisions, piece
+        verdicts = self._engine.assemble(
+            self._compiled, decisions, lo, hi, answers, self.replay_id, self._options.snapshots.value
+        )
+        return Assembled.of(decisions, lo, hi, verdicts)
 
     def _fold(
         self, tasks: list[PartitionTask], workers: ThreadPoolExecutor, span: tuple[int, int]
@@ -357,7 +372,8 @@ class _Run:
 
     def _run_record(
         self,
-        writer: OutcomeWriter,
+        tally: Tally,
+        outputs: dict[str, dict[str, Any]],
         proof: CutCertificate,
         records_read: int,
         started_us: int,
@@ -374,12 +390,12 @@ class _Run:
             decisions=len(self._batch.decisions),
             duplicate_decisions=self._batch.decisions.duplicates,
             dead_letters=len(self._batch.dead_letters),
-            results=dict(sorted(writer.tally.results.items())),
-            reasons=dict(sorted(writer.tally.reasons.items())),
+            results=dict(sorted(tally.results.items())),
+            reasons=dict(sorted(tally.reasons.items())),
             certificate_digest=sha256_hex(proof.to_bytes()),
-            mismatch_fields=dict(sorted(writer.tally.mismatch_fields.items())),
-            parity_digest=writer.outputs["parity.jsonl"].sha256.hexdigest(),
-            outputs={name: output.to_dict() for name, output in writer.outputs.items()},
+            mismatch_fields=dict(sorted(tally.mismatch_fields.items())),
+            parity_digest=outputs[PARITY]["sha256"],
+            outputs=outputs,
             figures={
                 "records_read": records_read,
                 "elapsed_us": finished_us - started_us,
@@ -518,6 +534,15 @@ def _refuse_inputs(outputs: frozenset[str], inputs: set[str]) -> None:
         raise UsageError(
             f"topic {both[0]} is an input of this run", hint="outputs never go to an input topic"
         )
+
+
+def _pieces(span: tuple[int, int], workers: int) -> Iterator[tuple[int, int]]:
+    """The span in parts that keep all workers busy to its end."""
+    lo, hi = span
+    count = 1 if workers == 1 else 2 * workers
+    size = max(1, -(-(hi - lo) // count))
+    for first in range(lo, hi, size):
+        yield first, min(first + size, hi)
 
 
 def _stop(tasks: list[PartitionTask]) -> None:

@@ -20,10 +20,8 @@ from typing import IO, Final
 
 from ofs.canonical import jcs, sha256_hex
 from ofs.errors import InvariantViolation, RequestConflictError, SinkError, invariant
+from ofs.ports import DEAD_LETTERS, PARITY, SNAPSHOTS, OutputDigest, OutputRecords
 
-PARITY: Final = "parity.jsonl"
-SNAPSHOTS: Final = "snapshots.jsonl"
-DEAD_LETTERS: Final = "deadletter.jsonl"
 CERTIFICATE: Final = "certificate.json"
 RUN: Final = "run.json"
 _RECORD_DIGEST: Final = "record_digest"
@@ -76,17 +74,21 @@ class FolderSink:
             raise InvariantViolation("defect in OFS: no run is finished here")
         return self._finished
 
-    def put_parity(self, records: list[tuple[str, bytes]]) -> None:
-        """(decision id, ParityResult)."""
+    def put_parity(self, records: OutputRecords) -> None:
+        """ParityResults by decision id."""
         self._put(PARITY, records)
 
-    def put_snapshots(self, records: list[tuple[str, bytes]]) -> None:
-        """(decision id, RebuiltFeatureSnapshot)."""
+    def put_snapshots(self, records: OutputRecords) -> None:
+        """RebuiltFeatureSnapshots by decision id."""
         self._put(SNAPSHOTS, records)
 
-    def put_dead_letters(self, records: list[tuple[str, bytes]]) -> None:
-        """(source and line, dead letter)."""
+    def put_dead_letters(self, records: OutputRecords) -> None:
+        """Dead letters by source and line."""
         self._put(DEAD_LETTERS, records)
+
+    def digests(self) -> Mapping[str, OutputDigest]:
+        """See OutputSink."""
+        return {name: self._files[name].digest for name in (PARITY, SNAPSHOTS, DEAD_LETTERS)}
 
     def end_chunk(self) -> None:
         """See OutputSink; all of it appears at the commit."""
@@ -116,11 +118,12 @@ class FolderSink:
     def _publish(self, partial: Path, run: Mapping[str, object], certificate: Mapping[str, object]) -> None:
         with _mapped(self._out):
             self._files[CERTIFICATE] = _OutputFile(partial / CERTIFICATE)
-            self._files[CERTIFICATE].write([jcs(dict(certificate))])
+            self._files[CERTIFICATE].write(OutputRecords.of([("", jcs(dict(certificate)))]))
             outputs: dict[str, object] = {name: file.finish() for name, file in self._files.items()}
             self._files[RUN] = _OutputFile(partial / RUN)
             record = {**run, "replay_id": self._replay_id, "outputs": outputs}
-            self._files[RUN].write([jcs({**record, _RECORD_DIGEST: sha256_hex(jcs(record))})])
+            last = jcs({**record, _RECORD_DIGEST: sha256_hex(jcs(record))})
+            self._files[RUN].write(OutputRecords.of([("", last)]))
             self._files[RUN].finish()
             _sync(partial)
             try:
@@ -131,10 +134,10 @@ class FolderSink:
                 raise
             _sync(self._out.parent)
 
-    def _put(self, name: str, records: list[tuple[str, bytes]]) -> None:
+    def _put(self, name: str, records: OutputRecords) -> None:
         invariant(self._partial is not None, "put without begin")
         with _mapped(self._out):
-            self._files[name].write([line for _, line in records])
+            self._files[name].write(records)
 
     def _release(self) -> None:
         self._files = {}
@@ -148,22 +151,18 @@ class _OutputFile:
 
     def __init__(self, path: Path) -> None:
         self._file: IO[bytes] = path.open("wb", buffering=1024 * 1024)
-        self._digest = hashlib.sha256()
-        self._records = 0
+        self.digest: Final = OutputDigest()
 
-    def write(self, lines: list[bytes]) -> None:
-        if lines:
-            block = b"\n".join(lines) + b"\n"
-            self._digest.update(block)
-            self._file.write(block)
-            self._records += len(lines)
+    def write(self, records: OutputRecords) -> None:
+        self.digest.add(records)
+        self._file.write(records.lines)
 
     def finish(self) -> dict[str, object]:
         """Make it durable; what run.json says of it."""
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
-        return {"records": self._records, "sha256": self._digest.hexdigest()}
+        return self.digest.to_dict()
 
     def discard(self) -> None:
         try:

@@ -11,7 +11,6 @@ topics before it belongs to a run that is not finished.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
@@ -20,6 +19,7 @@ from typing import Any, Final
 from ofs.canonical import jcs
 from ofs.errors import InvariantViolation, SinkError, TopicMissingError, UsageError
 from ofs.kafka_client import LEFT_OPEN_S, KafkaCluster, KafkaWriter, read_range
+from ofs.ports import DEAD_LETTERS, PARITY, SNAPSHOTS, OutputDigest, OutputRecords
 
 _SCAN_RECORDS: Final = 1000
 _PROGRESS: Final = "ofs.progress/v0"
@@ -69,7 +69,7 @@ class KafkaSink:
         self._finished: dict[str, object] | None = None
         self._outputs: dict[str, _Output] = {}
         self._progress_number = 0
-        self._pending: list[tuple[str, bytes, bytes]] = []
+        self._pending: list[tuple[str, list[tuple[str, bytes]]]] = []
         self._pending_bytes = 0
 
     @property
@@ -108,23 +108,29 @@ class KafkaSink:
             raise InvariantViolation("defect in OFS: no run is finished here")
         return self._finished
 
-    def put_parity(self, records: list[tuple[str, bytes]]) -> None:
-        """(decision id, ParityResult)."""
+    def put_parity(self, records: OutputRecords) -> None:
+        """ParityResults by decision id."""
         self._put(self._topics.parity, records)
 
-    def put_snapshots(self, records: list[tuple[str, bytes]]) -> None:
-        """(decision id, RebuiltFeatureSnapshot)."""
+    def put_snapshots(self, records: OutputRecords) -> None:
+        """RebuiltFeatureSnapshots by decision id."""
         self._put(self._topics.snapshots, records)
 
-    def put_dead_letters(self, records: list[tuple[str, bytes]]) -> None:
-        """(source and line, dead letter)."""
+    def put_dead_letters(self, records: OutputRecords) -> None:
+        """Dead letters by source and line."""
         self._put(self._topics.dead_letters, records)
+
+    def digests(self) -> Mapping[str, OutputDigest]:
+        """See OutputSink."""
+        topics = self._topics
+        names = {PARITY: topics.parity, SNAPSHOTS: topics.snapshots, DEAD_LETTERS: topics.dead_letters}
+        return {name: self._outputs[topic].digest for name, topic in names.items()}
 
     def end_chunk(self) -> None:
         """Commit what was put, with the progress up to it. Nothing where all of it was committed before."""
         if self._pending:
             self._progress_number += 1
-            self._write([(self._topics.runs, f"{self._replay_id}/progress".encode(), jcs(self._progress()))])
+            self._write([(f"{self._replay_id}/progress", jcs(self._progress()))])
 
     def commit(self, run: Mapping[str, object], certificate: Mapping[str, object]) -> None:
         """Commit what is left, the certificate and, last, the run record."""
@@ -132,31 +138,27 @@ class KafkaSink:
             output.check_complete()
         outputs: dict[str, object] = {name: output.summary() for name, output in self._outputs.items()}
         record = jcs({**run, "replay_id": self._replay_id, "outputs": outputs})
-        key = self._replay_id.encode()
-        self._write(
-            [
-                (self._topics.runs, key + b"/certificate", jcs(dict(certificate))),
-                (self._topics.runs, key, record),
-            ]
-        )
+        self._write([(f"{self._replay_id}/certificate", jcs(dict(certificate))), (self._replay_id, record)])
         self._release()
 
     def abort(self) -> None:
         """Drop what is not committed. What is stays, without a run record; a next launch does not write it again."""
         self._release()
 
-    def _put(self, topic: str, records: list[tuple[str, bytes]]) -> None:
+    def _put(self, topic: str, records: OutputRecords) -> None:
         self._open_writer()
         for first in range(0, len(records), _PIECE_RECORDS):
-            fresh = self._outputs[topic].take(records[first : first + _PIECE_RECORDS])
-            self._pending += [(topic, key.encode(), line) for key, line in fresh]
-            self._pending_bytes += sum(len(line) for _, line in fresh)
+            piece = records.slice(first, first + _PIECE_RECORDS)
+            fresh = self._outputs[topic].take(piece)
+            if fresh:
+                self._pending.append((topic, fresh.pairs()))
+                self._pending_bytes += sum(fresh.lengths)
             if self._pending_bytes >= _TRANSACTION_BYTES:
                 self.end_chunk()
 
-    def _write(self, closing: list[tuple[str, bytes, bytes]]) -> None:
-        """One transaction: what was put, then `closing`."""
-        self._open_writer().write(self._pending + closing)
+    def _write(self, closing: list[tuple[str, bytes]]) -> None:
+        """One transaction: what was put, then `closing` to the topic of runs."""
+        self._open_writer().write([*self._pending, (self._topics.runs, closing)])
         self._pending, self._pending_bytes = [], 0
 
     def _progress(self) -> dict[str, Any]:
@@ -271,45 +273,40 @@ class _Output:
             if committed is not None and committed.topic_id == topic_id
             else _Committed(topic_id, 0, "")
         )
-        self._records = 0
-        self._digest = hashlib.sha256()
+        self.digest: Final = OutputDigest()
 
-    def take(self, records: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    def take(self, records: OutputRecords) -> OutputRecords:
         """Count the records; returns those that are not committed yet.
 
         Raises SinkError where those that are committed were others.
         """
-        known = min(len(records), max(0, self._committed.records - self._records))
-        self._add(records[:known])
-        if known and self._records == self._committed.records:
+        known = min(len(records), max(0, self._committed.records - self.digest.records))
+        self.digest.add(records.slice(0, known))
+        if known and self.digest.records == self._committed.records:
             self._check_equal()
-        self._add(records[known:])
-        return records[known:]
+        fresh = records.slice(known, len(records))
+        self.digest.add(fresh)
+        return fresh
 
     def check_complete(self) -> None:
         """Raises SinkError where more is committed than there is now."""
-        if self._records < self._committed.records:
-            self._raise_other(f"{self._committed.records} records, now there are {self._records}")
+        if self.digest.records < self._committed.records:
+            self._raise_other(f"{self._committed.records} records, now there are {self.digest.records}")
 
     def progress(self) -> dict[str, object]:
         """What is committed with the transaction at hand: an earlier launch can have got further with this output."""
-        if self._records < self._committed.records:
+        if self.digest.records < self._committed.records:
             return {"records": self._committed.records, "sha256": self._committed.sha256}
         return self.summary()
 
     def summary(self) -> dict[str, object]:
-        return {"records": self._records, "sha256": self._digest.hexdigest()}
-
-    def _add(self, records: list[tuple[str, bytes]]) -> None:
-        if records:
-            self._digest.update(b"\n".join([line for _, line in records]) + b"\n")
-            self._records += len(records)
+        return self.digest.to_dict()
 
     def _check_equal(self) -> None:
-        found = self._digest.hexdigest()
+        found = self.digest.sha256.hexdigest()
         if found != self._committed.sha256:
             self._raise_other(
-                f"{self._records} records of SHA-256 {self._committed.sha256}, now it is {found}"
+                f"{self.digest.records} records of SHA-256 {self._committed.sha256}, now it is {found}"
             )
 
     def _raise_other(self, difference: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from ofs.errors import InvariantViolation, RequestConflictError, SinkError
-from ofs.ports import OutputSink
+from ofs.ports import OutputRecords, OutputSink
 from ofs.testing.broken import ContractBroken, expect, expect_raises
 
 RUN_ID: Final = "a" * 64
@@ -81,7 +81,7 @@ def check_empty_run(place: SinkPlace) -> None:
     """A run without a record, without a chunk, is a finished run."""
     sink = place.launch()
     sink.begin(RUN_ID)
-    sink.put_parity([])
+    sink.put_parity(OutputRecords.of([]))
     sink.commit(RUN, CERTIFICATE)
     found = _finished(place)
     expect("outputs", [[], [], []], [found.parity, found.snapshots, found.dead_letters])
@@ -107,7 +107,7 @@ def check_other_run(place: SinkPlace) -> None:
         expect_raises("begin of another run", RequestConflictError, lambda: other.begin(OTHER_RUN_ID))
     else:
         _begin(other, OTHER_RUN_ID)
-        other.put_parity(PARITY)
+        other.put_parity(OutputRecords.of(PARITY))
         expect("the other one before its commit", None, place.finished(OTHER_RUN_ID))
     other.abort()
     _expect_whole(place)
@@ -119,7 +119,7 @@ def check_abort_leaves_nothing(place: SinkPlace) -> None:
         sink = place.launch()
         _begin(sink)
         _put_all(sink, chunk)
-        sink.put_parity([])
+        sink.put_parity(OutputRecords.of([]))
         sink.abort()
         sink.abort()
         expect("finished after abort", None, place.finished(RUN_ID))
@@ -131,8 +131,8 @@ def check_abort_in_the_first_chunk(place: SinkPlace) -> None:
     """What was put and not ended is gone after an abort."""
     sink = place.launch()
     sink.begin(RUN_ID)
-    sink.put_parity([("lost", b'{"lost":1}')])
-    sink.put_snapshots([("lost", b'{"lost":2}')])
+    sink.put_parity(OutputRecords.of([("lost", b'{"lost":1}')]))
+    sink.put_snapshots(OutputRecords.of([("lost", b'{"lost":2}')]))
     sink.abort()
     _write(place)
     _expect_whole(place)
@@ -153,7 +153,7 @@ def check_chunks_that_differ(place: SinkPlace) -> None:
     """Where ended chunks stay, a later launch with other records is refused; it cannot make two runs into one."""
     sink = place.launch()
     sink.begin(RUN_ID)
-    sink.put_parity(PARITY[:2])
+    sink.put_parity(OutputRecords.of(PARITY[:2]))
     sink.end_chunk()
     sink.abort()
     for records in ([("d0", b'{"d":0}'), ("d1", b'{"d":"other"}')], PARITY[:1]):
@@ -172,13 +172,13 @@ def check_outputs_that_progress_apart(place: SinkPlace) -> None:
     trace: each record is there once."""
     first = place.launch()
     first.begin(RUN_ID)
-    first.put_parity(PARITY[:4])
+    first.put_parity(OutputRecords.of(PARITY[:4]))
     first.end_chunk()
     first.abort()
     second = place.launch()
     second.begin(RUN_ID)
-    second.put_parity(PARITY[:2])
-    second.put_snapshots(SNAPSHOTS[:1])
+    second.put_parity(OutputRecords.of(PARITY[:2]))
+    second.put_snapshots(OutputRecords.of(SNAPSHOTS[:1]))
     second.end_chunk()
     second.abort()
     _write(place, 3)
@@ -188,11 +188,13 @@ def check_outputs_that_progress_apart(place: SinkPlace) -> None:
 def check_order_of_calls(place: SinkPlace) -> None:
     """Records and commits need a run that has begun and not ended; a record of a finished run needs one."""
     for name, sink in (("begin", place.launch()), ("abort", _ended(place, is_aborted=True))):
-        expect_raises(f"put, {name}", InvariantViolation, lambda: sink.put_parity(PARITY))  # noqa: B023  (called at once)
+        expect_raises(f"put, {name}", InvariantViolation, lambda: sink.put_parity(OutputRecords.of(PARITY)))  # noqa: B023  (called at once)
         expect_raises(f"commit, {name}", InvariantViolation, lambda: sink.commit(RUN, CERTIFICATE))  # noqa: B023  (as above)
         expect_raises(f"finished_run, {name}", InvariantViolation, sink.finished_run)
     done = _ended(place, is_aborted=False)
-    expect_raises("put after commit", InvariantViolation, lambda: done.put_snapshots(SNAPSHOTS))
+    expect_raises(
+        "put after commit", InvariantViolation, lambda: done.put_snapshots(OutputRecords.of(SNAPSHOTS))
+    )
     expect_raises("commit after commit", InvariantViolation, lambda: done.commit(RUN, CERTIFICATE))
     _expect_whole(place)
 
@@ -216,13 +218,13 @@ def _put_all(sink: OutputSink, chunk: int) -> None:
     """As a run does: chunk by chunk parity, then snapshots; dead letters last."""
     for lo in range(0, len(PARITY), chunk):
         ids = [key for key, _ in PARITY[lo : lo + chunk]]
-        sink.put_parity(PARITY[lo : lo + chunk])
+        sink.put_parity(OutputRecords.of(PARITY[lo : lo + chunk]))
         snapshots = [record for record in SNAPSHOTS if record[0] in ids]
         if snapshots:
-            sink.put_snapshots(snapshots)
+            sink.put_snapshots(OutputRecords.of(snapshots))
         sink.end_chunk()
-    sink.put_snapshots(SNAPSHOTS[-1:])
-    sink.put_dead_letters(DEAD_LETTERS)
+    sink.put_snapshots(OutputRecords.of(SNAPSHOTS[-1:]))
+    sink.put_dead_letters(OutputRecords.of(DEAD_LETTERS))
     sink.end_chunk()
 
 
@@ -245,7 +247,7 @@ def _ended(place: SinkPlace, *, is_aborted: bool) -> OutputSink:
 
 
 def _commit(sink: OutputSink, records: list[tuple[str, bytes]]) -> None:
-    sink.put_parity(records)
+    sink.put_parity(OutputRecords.of(records))
     sink.end_chunk()
     sink.commit(RUN, CERTIFICATE)
 

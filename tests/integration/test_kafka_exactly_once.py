@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ofs.errors import ExitCode, SinkError
+from ofs.ports import OutputRecords
 from ofs.sinks import kafka
 from ofs.sinks.kafka import KafkaSink
 from tests.fault.kill import (
@@ -61,7 +62,7 @@ def _begun(bootstrap: str, replay_id: str = RUN) -> KafkaSink:
 def _put(sink: KafkaSink, records: list[tuple[str, bytes]], *, size: int) -> None:
     """Put the records as parity in chunks of this size."""
     for first in range(0, len(records), size):
-        sink.put_parity(records[first : first + size])
+        sink.put_parity(OutputRecords.of(records[first : first + size]))
         sink.end_chunk()
 
 
@@ -81,9 +82,9 @@ def _progress(bootstrap: str) -> dict[str, Any]:
 def test_a_chunk_and_its_progress_become_visible_together(bootstrap_own: str) -> None:
     """Nothing of a chunk is read before its end; then all of it is, with how many records of each output there are."""
     sink = _begun(bootstrap_own)
-    sink.put_parity(TEN[:4])
-    sink.put_snapshots(TEN[:2])
-    sink.put_dead_letters(TEN[:1])
+    sink.put_parity(OutputRecords.of(TEN[:4]))
+    sink.put_snapshots(OutputRecords.of(TEN[:2]))
+    sink.put_dead_letters(OutputRecords.of(TEN[:1]))
     assert [_values(bootstrap_own, topic) for topic in (*FILES, RUNS)] == [[]] * 4
     sink.end_chunk()
     assert [len(_values(bootstrap_own, topic)) for topic in (PARITY, SNAPSHOTS, DEAD_LETTERS, RUNS)] == [
@@ -94,7 +95,7 @@ def test_a_chunk_and_its_progress_become_visible_together(bootstrap_own: str) ->
     ]
     counts = {name: output["records"] for name, output in _progress(bootstrap_own)["outputs"].items()}
     assert counts == {PARITY: 4, SNAPSHOTS: 2, DEAD_LETTERS: 1}
-    sink.put_parity(TEN[4:])
+    sink.put_parity(OutputRecords.of(TEN[4:]))
     sink.abort()
     assert len(_values(bootstrap_own, PARITY)) == 4
 
@@ -104,7 +105,7 @@ def test_a_next_launch_writes_only_what_is_missing(bootstrap_own: str, size: int
     """Records that are committed are not written again, whatever the next launch's chunks; the run ends once."""
     first = _begun(bootstrap_own)
     _put(first, TEN[:4], size=4)
-    first.put_parity(TEN[4:8])
+    first.put_parity(OutputRecords.of(TEN[4:8]))
     first.abort()
     second = _begun(bootstrap_own)
     _put(second, TEN, size=size)
@@ -159,7 +160,7 @@ def test_a_second_launch_fences_the_first_and_finishes(bootstrap_own: str) -> No
     first = _begun(bootstrap_own)
     _put(first, TEN[:4], size=2)
     second = _begun(bootstrap_own)
-    first.put_parity(TEN[4:6])
+    first.put_parity(OutputRecords.of(TEN[4:6]))
     with pytest.raises(SinkError, match="another launch of this run has taken over"):
         first.end_chunk()
     first.abort()
@@ -191,7 +192,7 @@ def test_a_chunk_too_large_for_one_transaction_is_several(
     monkeypatch.setattr(kafka, "_PIECE_RECORDS", 4)
     many = [(f"d{number}", b"%032d" % number) for number in range(22)]
     first = _begun(bootstrap_own)
-    first.put_parity(many)
+    first.put_parity(OutputRecords.of(many))
     first.abort()
     assert len(_values(bootstrap_own, PARITY)) == 20
     assert _progress(bootstrap_own)["number"] == 5
@@ -204,8 +205,8 @@ def test_a_record_that_no_broker_takes_is_one_error(bootstrap_own: str, own_topi
     """A record over the topic's limit ends the run with the reason, and nothing of its chunk is there."""
     own_topics.configure(PARITY, max_message_bytes="1000")
     sink = _begun(bootstrap_own)
-    sink.put_snapshots(TEN)
-    sink.put_parity([("d0", os.urandom(1_000).hex().encode())])
+    sink.put_snapshots(OutputRecords.of(TEN))
+    sink.put_parity(OutputRecords.of([("d0", os.urandom(1_000).hex().encode())]))
     with pytest.raises(SinkError, match=r"not delivered: .*(size|large)"):
         sink.end_chunk()
     sink.abort()

@@ -11,6 +11,7 @@ import pytest
 import ofs
 from ofs import kafka_client
 from ofs.errors import ExitCode, SinkError, SourceError
+from ofs.ports import OutputRecords
 from ofs.sinks.kafka import KafkaSink
 from ofs.sources.archive import export
 from ofs.sources.kafka import KafkaLog
@@ -82,10 +83,10 @@ def test_a_broker_that_stays_away_ends_the_run_and_the_next_one_goes_on(
     """A transaction whose end nobody acknowledges is one error; whether it was committed, the next launch finds out."""
     sink = KafkaSink(requests.bootstrap)
     assert sink.begin(RUN)
-    sink.put_parity(LINES[:5])
+    sink.put_parity(OutputRecords.of(LINES[:5]))
     sink.end_chunk()
     own_broker.stop()
-    sink.put_parity(LINES[5:])
+    sink.put_parity(OutputRecords.of(LINES[5:]))
     with monkeypatch.context() as quickly:
         quickly.setattr(kafka_client, "TRANSACTION_S", 3.0)
         with pytest.raises(SinkError, match="not acknowledged") as caught:
@@ -95,7 +96,7 @@ def test_a_broker_that_stays_away_ends_the_run_and_the_next_one_goes_on(
     own_broker.start_again()
     again = KafkaSink(requests.bootstrap)
     assert again.begin(RUN)
-    again.put_parity(LINES)
+    again.put_parity(OutputRecords.of(LINES))
     again.commit({}, {})
     held = committed(requests.bootstrap, PARITY)
     assert [message.value() for message in held] == [line for _, line in LINES]

@@ -93,13 +93,15 @@ class ModelWriter:
         self._id = transactional_id
         self._epoch = epoch
 
-    def write(self, records: Sequence[tuple[str, bytes, bytes]]) -> None:
+    def write(self, records: Sequence[tuple[str, Sequence[tuple[str, bytes]]]]) -> None:
         """One transaction."""
-        with self._gate.call("broker.commit", f"{len(records)} records"):
+        count = sum(len(some) for _, some in records)
+        with self._gate.call("broker.commit", f"{count} records"):
             if self._broker.epochs[self._id] != self._epoch:
                 raise SinkError("another launch of this run has taken over")
-            for topic, key, value in records:
-                self._broker.topics[topic].append((key, value, self._id))
+            for topic, some in records:
+                rows = [(key.encode(), value, self._id) for key, value in some]
+                self._broker.topics[topic].extend(rows)
 
     def discard(self) -> None:
         """Nothing is left open."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from ofs.errors import InvariantViolation, SinkError
-from ofs.ports import OutputSink
+from ofs.ports import OutputDigest, OutputRecords, OutputSink
 from ofs.sinks.folder import FolderSink
 from ofs.sinks.kafka import KafkaSink, SinkTopics
 from ofs.sinks.memory import MemorySink
@@ -199,17 +199,20 @@ class GatedSink:
     def finished_run(self) -> Mapping[str, object]:
         return self._inner.finished_run()
 
-    def put_parity(self, records: Records) -> None:
+    def put_parity(self, records: OutputRecords) -> None:
         with self._gate.call("sink.put", f"parity {len(records)}"):
             self._inner.put_parity(records)
 
-    def put_snapshots(self, records: Records) -> None:
+    def put_snapshots(self, records: OutputRecords) -> None:
         with self._gate.call("sink.put", f"snapshots {len(records)}"):
             self._inner.put_snapshots(records)
 
-    def put_dead_letters(self, records: Records) -> None:
+    def put_dead_letters(self, records: OutputRecords) -> None:
         with self._gate.call("sink.put", f"dead letters {len(records)}"):
             self._inner.put_dead_letters(records)
+
+    def digests(self) -> Mapping[str, OutputDigest]:
+        return self._inner.digests()
 
     def end_chunk(self) -> None:
         with self._gate.call("sink.end_chunk"):

@@ -19,7 +19,7 @@ import pytest
 from ofs.contracts.checkpoint import CheckpointManifest
 from ofs.errors import SourceError
 from ofs.native import core
-from ofs.ports import RecordBatch
+from ofs.ports import DEAD_LETTERS, PARITY, SNAPSHOTS, RecordBatch
 from ofs.sinks.kafka import KafkaSink
 from ofs.sinks.memory import MemorySink
 from ofs.units import OffsetRange, next_offset
@@ -126,7 +126,7 @@ def _keeps_what_a_dead_launch_staged() -> AbstractContextManager[object]:
         if sink.run is not None:
             return False
         sink._replay_id = replay_id
-        sink._staged = sink._staged or [[], [], []]
+        sink._staged = sink._staged or {PARITY: [], SNAPSHOTS: [], DEAD_LETTERS: []}
         return True
 
     return mock.patch.multiple(MemorySink, begin=begin, abort=lambda _sink: None)

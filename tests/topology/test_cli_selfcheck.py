@@ -137,11 +137,11 @@ def test_noise_is_exit_code_5(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A difference is a defect of OFS: exit code 5, and the last line names the outputs."""
-    from ofs.runtime import outcome
+    from ofs import ports
 
     numbers = itertools.count()
     monkeypatch.setattr(
-        outcome.OutputDigest, "to_dict", lambda self: {"records": 0, "sha256": f"{next(numbers):064x}"}
+        ports.OutputDigest, "to_dict", lambda self: {"records": 0, "sha256": f"{next(numbers):064x}"}
     )
     assert run(root, ["selfcheck", *batch(scene)]) == ExitCode.INTERNAL
     assert (

@@ -37,13 +37,46 @@ impl Status {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
-    pub index: usize,
-    pub status: Status,
-    /// The finished ParityResult of a MATCH.
-    pub parity: Option<Vec<u8>>,
-    pub snapshot: Option<Vec<u8>>,
+/// Lines of an output for the rows of a range, each with its line end; empty for a row that has none.
+#[derive(Debug, Default)]
+pub struct Lines {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Lines {
+    /// What was appended to `bytes` since the last row is the next row's line.
+    fn close_row(&mut self) {
+        if self.ends.last().copied().unwrap_or(0) < self.bytes.len() {
+            self.bytes.push(b'\n');
+        }
+        self.ends.push(self.bytes.len());
+    }
+
+    /// The lines of the rows `[lo, hi)`. Bounds: there are so many.
+    pub fn rows(&self, lo: usize, hi: usize) -> &[u8] {
+        self.bytes.get(self.start(lo)..self.start(hi)).unwrap_or_default()
+    }
+
+    /// The length of each of these rows, line end included; 0 where there is no line.
+    pub fn lengths(&self, lo: usize, hi: usize) -> impl Iterator<Item = usize> {
+        (lo..hi).map(|row| self.start(row + 1).saturating_sub(self.start(row)))
+    }
+
+    fn start(&self, row: usize) -> usize {
+        row.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0)
+    }
+}
+
+/// What came of the decisions of a range; a row a decision.
+#[derive(Debug, Default)]
+pub struct Verdicts {
+    /// None where the decision is not answerable.
+    pub statuses: Vec<Option<Status>>,
+    /// The finished ParityResults of MATCHes.
+    pub parity: Lines,
+    /// RebuiltFeatureSnapshots: of a MATCH only where all are wanted, else always.
+    pub snapshots: Lines,
 }
 
 /// What does not change from decision to decision.
@@ -57,22 +90,27 @@ pub struct Job<'a> {
 
 /// Verdicts of the answerable decisions of the range. Raises, as text, where an answer is missing or not of the
 /// decision it names.
-pub fn assemble(job: Job<'_>, range: std::ops::Range<usize>, answers: &[&Queries]) -> Result<Vec<Verdict>, String> {
+pub fn assemble(job: Job<'_>, range: std::ops::Range<usize>, answers: &[&Queries]) -> Result<Verdicts, String> {
     let shelf = Shelf::new(range.clone(), answers);
     let mut frames: HashMap<u32, Frame> = HashMap::new();
-    let (mut merged, mut draft) = (Merged::default(), Draft::default());
-    let mut verdicts = Vec::with_capacity(range.len());
-    for view in range.filter_map(|index| job.decisions.view(index)).filter(|view| view.answerable) {
-        let Some(as_of_us) = view.as_of_us else { continue };
-        let frame = match frames.entry(view.shape_index) {
-            hashbrown::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            hashbrown::hash_map::Entry::Vacant(entry) => entry.insert(Frame::new(view.shape, view.pins, job.plan)?),
-        };
-        let parts = shelf.parts(&view, as_of_us)?;
-        merge(job.plan, &view, as_of_us, parts, &mut merged, &mut draft)
-            .map_err(|error| format!("decision {}: {error}", view.index))?;
-        let snapshot = draft.finish(frame, view.cuts, as_of_us);
-        verdicts.push(judge(job, &view, frame, &snapshot, draft.events_matched));
+    let (mut merged, mut draft, mut snapshot) = (Merged::default(), Draft::default(), Snapshot::default());
+    let mut verdicts = Verdicts::default();
+    for view in range.map(|index| job.decisions.view(index).filter(|view| view.answerable)) {
+        let mut status = None;
+        if let Some((view, as_of_us)) = view.and_then(|view| view.as_of_us.map(|as_of_us| (view, as_of_us))) {
+            let frame = match frames.entry(view.shape_index) {
+                hashbrown::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+                hashbrown::hash_map::Entry::Vacant(entry) => entry.insert(Frame::new(view.shape, view.pins, job.plan)?),
+            };
+            let parts = shelf.parts(&view, as_of_us)?;
+            merge(job.plan, &view, as_of_us, parts, &mut merged, &mut draft)
+                .map_err(|error| format!("decision {}: {error}", view.index))?;
+            draft.finish(frame, view.cuts, as_of_us, &mut snapshot);
+            status = Some(judge(job, &view, frame, &snapshot, draft.events_matched, &mut verdicts));
+        }
+        verdicts.statuses.push(status);
+        verdicts.parity.close_row();
+        verdicts.snapshots.close_row();
     }
     Ok(verdicts)
 }
@@ -184,62 +222,67 @@ fn merge<'a>(
     if parts.iter().all(|part| part.reader.is_empty()) { Ok(()) } else { Err(Corrupt) }
 }
 
-fn judge(job: Job<'_>, view: &DecisionView<'_>, frame: &Frame, snapshot: &Snapshot, events_matched: bool) -> Verdict {
+/// The status; what is to be written of the decision is appended to the lines.
+fn judge(
+    job: Job<'_>,
+    view: &DecisionView<'_>,
+    frame: &Frame,
+    snapshot: &Snapshot,
+    events_matched: bool,
+    verdicts: &mut Verdicts,
+) -> Status {
     let status = match view.online_hash {
         None => Status::OnlineHashMissing,
         Some(hash) if hash == snapshot.hash => Status::Match,
         Some(_) => Status::Mismatch,
     };
-    let is_match = status == Status::Match;
-    let written = !is_match || job.wanted == Wanted::All;
-    Verdict {
-        index: view.index,
-        status,
-        parity: is_match.then(|| parity(job, view, frame, snapshot)),
-        snapshot: written.then(|| snapshot.written(view.id, events_matched, job.replay_id)),
+    if status == Status::Match {
+        write_parity(job, view, frame, snapshot, &mut verdicts.parity.bytes);
     }
+    if status != Status::Match || job.wanted == Wanted::All {
+        snapshot.write(view.id, events_matched, job.replay_id, &mut verdicts.snapshots.bytes);
+    }
+    status
 }
 
 /// The ParityResult of a MATCH, canonical.
-fn parity(job: Job<'_>, view: &DecisionView<'_>, frame: &Frame, snapshot: &Snapshot) -> Vec<u8> {
+fn write_parity(job: Job<'_>, view: &DecisionView<'_>, frame: &Frame, snapshot: &Snapshot, out: &mut Vec<u8>) {
     let features_match = match view.online_features_digest {
         None => "unknown",
         Some(digest) if digest == sha256(snapshot.features()) => "true",
         Some(_) => "false",
     };
-    let mut out = Vec::with_capacity(1024);
     out.extend_from_slice(b"{\"as_of_spec\":");
     out.extend_from_slice(snapshot.as_of());
     out.extend_from_slice(b",\"decision_id\":");
-    write_string(&mut out, view.id);
+    write_string(out, view.id);
     out.extend_from_slice(b",\"evidence\":{\"basis\":");
     out.extend_from_slice(snapshot.basis());
     out.extend_from_slice(b",\"feature_groups\":");
     out.extend_from_slice(frame.groups());
     out.extend_from_slice(b",\"further_reasons\":[],\"mismatch_fields\":[],\"online_features_match_hash\":");
-    write_string(&mut out, features_match);
+    write_string(out, features_match);
     out.extend_from_slice(b"},\"feature_keys\":[");
     for (place, (key_type, id)) in view.keys().enumerate() {
         out.extend_from_slice(if place > 0 { b",{\"key_id\":" } else { b"{\"key_id\":" });
-        write_string(&mut out, id);
+        write_string(out, id);
         out.extend_from_slice(b",\"key_type\":");
-        write_string(&mut out, key_type);
+        write_string(out, key_type);
         out.push(b'}');
     }
     out.push(b']');
     for name in ["offline_snapshot_hash", "online_snapshot_hash"] {
         out.push(b',');
-        write_string(&mut out, name);
+        write_string(out, name);
         out.extend_from_slice(b":\"");
-        write_hex(&mut out, &snapshot.hash);
+        write_hex(out, &snapshot.hash);
         out.push(b'"');
     }
     out.extend_from_slice(b",\"replay_id\":");
-    write_string(&mut out, job.replay_id);
+    write_string(out, job.replay_id);
     if let Some(request_id) = view.request_id {
         out.extend_from_slice(b",\"request_id\":");
-        write_string(&mut out, request_id);
+        write_string(out, request_id);
     }
     out.extend_from_slice(b",\"result\":\"MATCH\"}");
-    out
 }

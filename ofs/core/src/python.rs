@@ -65,6 +65,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<decoder::PyDecoded>()?;
     module.add_class::<fold::PyFold>()?;
     module.add_class::<assemble::PyVerdict>()?;
+    module.add_class::<assemble::PyVerdicts>()?;
     module.add_function(wrap_pyfunction!(assemble::assemble, module)?)?;
     Ok(())
 }

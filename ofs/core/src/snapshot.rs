@@ -124,21 +124,21 @@ impl Draft {
         Ok(())
     }
 
-    /// Writes the identity part.
-    pub fn finish(&mut self, frame: &Frame, cuts: &[i64], as_of_us: i64) -> Snapshot {
+    /// Replaces the snapshot by that of the draft.
+    pub fn finish(&mut self, frame: &Frame, cuts: &[i64], as_of_us: i64, snapshot: &mut Snapshot) {
         let keys = self.keys.get_mut(..self.used).unwrap_or_default();
         keys.sort_by(|left, right| cmp_utf16(&left.name, &right.name));
-        let size = keys.iter().map(|key| key.features.len() + key.freshness.len() + 80).sum::<usize>();
-        let mut out = Vec::with_capacity(frame.before_groups.len() + frame.groups.len() + size + 64 * cuts.len() + 256);
+        let out = &mut snapshot.bytes;
+        out.clear();
         out.extend_from_slice(&frame.before_time);
-        write_ts(&mut out, as_of_us);
+        write_ts(out, as_of_us);
         out.extend_from_slice(b"\"}");
         let as_of = (b"{\"as_of_spec\":".len(), out.len());
         out.extend_from_slice(b",\"basis\":");
         let basis_start = out.len();
         for (place, (cut, after)) in cuts.iter().zip(&frame.after_cuts).enumerate() {
             out.extend_from_slice(if place > 0 { b",{\"next_offset\":" } else { b"[{\"next_offset\":" });
-            write_int(&mut out, i128::from(*cut));
+            write_int(out, i128::from(*cut));
             out.extend_from_slice(after);
         }
         out.push(b']');
@@ -147,22 +147,23 @@ impl Draft {
         out.extend_from_slice(&frame.groups);
         out.extend_from_slice(b",\"features\":");
         let features_start = out.len();
-        write_keys(&mut out, keys, |key| &key.features);
+        write_keys(out, keys, |key| &key.features);
         let features = (features_start, out.len());
         out.extend_from_slice(b",\"freshness\":");
-        write_keys(&mut out, keys, |key| &key.freshness);
+        write_keys(out, keys, |key| &key.freshness);
         out.extend_from_slice(&frame.hash_rule);
         let provenance = out.len();
         out.extend_from_slice(b",\"schema_version\":");
-        write_string(&mut out, SCHEMA_VERSION);
+        write_string(out, SCHEMA_VERSION);
         out.push(b'}');
-        let hash = sha256(&out);
-        Snapshot { bytes: out, hash, as_of, basis, features, provenance }
+        snapshot.hash = sha256(out);
+        (snapshot.as_of, snapshot.basis, snapshot.features) = (as_of, basis, features);
+        snapshot.provenance = provenance;
     }
 }
 
-/// The identity part of a snapshot with its hash; spans are of its members' values.
-#[derive(Debug)]
+/// The identity part of a snapshot with its hash; spans are of its members' values. Its buffer is used again.
+#[derive(Debug, Default)]
 pub struct Snapshot {
     bytes: Vec<u8>,
     pub hash: Hash,
@@ -191,23 +192,21 @@ impl Snapshot {
         self.span(self.features)
     }
 
-    /// The RebuiltFeatureSnapshot: the identity part with provenance and hash, canonical.
-    pub fn written(&self, decision_id: &str, events_matched: bool, replay_id: &str) -> Vec<u8> {
+    /// Appends the RebuiltFeatureSnapshot: the identity part with provenance and hash, canonical.
+    pub fn write(&self, decision_id: &str, events_matched: bool, replay_id: &str, out: &mut Vec<u8>) {
         let (before, after) = self.bytes.split_at(self.provenance.min(self.bytes.len()));
-        let mut out = Vec::with_capacity(self.bytes.len() + decision_id.len() + replay_id.len() + 192);
         out.extend_from_slice(before);
         out.extend_from_slice(b",\"provenance\":{\"decision_id\":");
-        write_string(&mut out, decision_id);
+        write_string(out, decision_id);
         out.extend_from_slice(b",\"events_matched\":");
         out.extend_from_slice(if events_matched { b"true" } else { b"false" });
         out.extend_from_slice(b",\"replay_id\":");
-        write_string(&mut out, replay_id);
+        write_string(out, replay_id);
         out.push(b'}');
         out.extend_from_slice(after.strip_suffix(b"}").unwrap_or(after));
         out.extend_from_slice(b",\"snapshot_hash\":\"");
-        write_hex(&mut out, &self.hash);
+        write_hex(out, &self.hash);
         out.extend_from_slice(b"\"}");
-        out
     }
 
     fn span(&self, (start, end): (usize, usize)) -> &[u8] {

@@ -80,7 +80,8 @@ class Run:
         verdicts = self.engine.assemble(self.plan, self.decisions, 0, count, answers, REPLAY, snapshots)
         return {
             verdict.index: json.loads(verdict.snapshot)["features"]["account_id:K"]["hour"]["l"]
-            for verdict in verdicts
+            for index in range(count)
+            if (verdict := verdicts.verdict(index)) is not None
         }
 
 
@@ -187,7 +188,7 @@ def verdict(engine: Engine, snapshots: str, online: Any) -> Any:
     queries = run.queries()
     run.apply(queries, 100)
     run.fold.advance(6, queries)
-    (found,) = engine.assemble(run.plan, run.decisions, 0, 1, [queries], REPLAY, snapshots)
+    found = engine.assemble(run.plan, run.decisions, 0, 1, [queries], REPLAY, snapshots).verdict(0)
     return found
 
 

@@ -18,6 +18,7 @@ from tests.unit.engine_core.workbench import (
     Json,
     Row,
     apply,
+    assembled,
     bound,
     decision,
     event,
@@ -52,7 +53,7 @@ DECISIONS = [
 
 
 def verdicts(plan: _core.Plan, sealed: _core.Decisions, *answers: _core.Queries) -> list[bytes | None]:
-    found = _core.assemble(plan, sealed, 0, len(sealed), list(answers), "r1", "all")
+    found = assembled(plan, sealed, answers)
     assert len(found) == len(sealed)
     return [verdict.snapshot for verdict in found]
 
@@ -177,7 +178,7 @@ def test_missing_answers_are_refused() -> None:
     new_fold(plan, 1).advance(3, queries[1])
     with pytest.raises(ValueError, match="too many"):
         _core.assemble(plan, sealed, 0, 1, [*queries, queries[1]], "r1", "all")
-    assert len(_core.assemble(plan, sealed, 0, 1, queries[::-1], "r1", "all")) == 1
+    assert len(assembled(plan, sealed, queries[::-1])) == 1
 
 
 def test_damaged_query_bytes_are_refused() -> None:
@@ -209,4 +210,4 @@ def test_excluded_and_unbound_decisions_are_not_answered() -> None:
     sealed.exclude([0])
     plan, queries = plan_of(GROUP), sealed.queries("s", 0, 0, 3, 0, EVERY_CUT)
     apply(new_fold(plan), ROWS[:1], queries)
-    assert [verdict.index for verdict in _core.assemble(plan, sealed, 0, 3, [queries], "r1", "none")] == [1]
+    assert [verdict.index for verdict in assembled(plan, sealed, [queries], "none")] == [1]

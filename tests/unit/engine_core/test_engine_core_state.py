@@ -13,6 +13,7 @@ from tests.unit.engine_core.workbench import (
     PINS,
     Row,
     apply,
+    assembled,
     bound,
     decision,
     event,
@@ -69,7 +70,7 @@ def folded(plan: _core.Plan, *, every: int, restored: bool) -> tuple[list[bytes 
             fold = _core.Fold.restore(plan, SCOPES[::-1], list(reversed(state.items())))
     fold.advance(100, queries)
     state.update(fold.drain_state())
-    found = _core.assemble(plan, sealed, 0, len(sealed), [queries], "r1", "all")
+    found = assembled(plan, sealed, [queries])
     return [verdict.snapshot for verdict in found], fold.certificate(), state
 
 
@@ -90,7 +91,7 @@ def test_restored_fold_answers_cuts_behind_its_frontier() -> None:
     queries = sealed.queries("s", 0, 0, len(sealed), 0, EVERY_CUT)
     fold = _core.Fold.restore(plan, SCOPES, list(state.items()))
     fold.advance(fold.frontier, queries)
-    found = _core.assemble(plan, sealed, 0, len(sealed), [queries], "r1", "all")
+    found = assembled(plan, sealed, [queries])
     assert [verdict.snapshot for verdict in found] == snapshots
 
 

@@ -141,6 +141,17 @@ def apply(
     return fold.apply(decoded(fold, rows), first, limit, queries)
 
 
+def assembled(
+    plan: _core.Plan,
+    sealed: _core.Decisions,
+    answers: Sequence[_core.Queries],
+    snapshots: str = "all",
+) -> list[_core.Verdict]:
+    """The verdicts of all decisions that are answerable."""
+    found = _core.assemble(plan, sealed, 0, len(sealed), list(answers), "r1", snapshots)
+    return [verdict for index in range(len(sealed)) if (verdict := found.verdict(index)) is not None]
+
+
 def decoded(fold: _core.Fold, rows: Sequence[Row]) -> _core.Decoded:
     """The rows as the fold takes them."""
     return fold.decoder().decode(
@@ -166,7 +177,7 @@ class Bench:
         """The verdicts of decisions that are all answerable."""
         plan, sealed = plan_of(*self.groups), bound(self.groups, decisions)
         answers = [self.answers(plan, sealed, partition) for partition in range(len(self.partitions))]
-        return _core.assemble(plan, sealed, 0, len(sealed), answers, "r1", snapshots)
+        return assembled(plan, sealed, answers, snapshots)
 
     def answers(self, plan: _core.Plan, sealed: _core.Decisions, partition: int) -> _core.Queries:
         """One partition folded to its end, every cut answered on the way."""

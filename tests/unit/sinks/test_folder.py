@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ofs.errors import InvariantViolation, RequestConflictError, SinkError
+from ofs.ports import OutputRecords
 from ofs.sinks.folder import FolderSink
 from ofs.sinks.memory import MemorySink
 
@@ -18,10 +19,10 @@ from ofs.sinks.memory import MemorySink
 def _written(out: Path, replay_id: str = "r1") -> Path:
     sink = FolderSink(out)
     assert sink.begin(replay_id)
-    sink.put_parity([("d1", b'{"a":1}'), ("d2", b'{"a":2}')])
-    sink.put_parity([])
-    sink.put_parity([("d3", b'{"a":3}')])
-    sink.put_snapshots([("d2", b"{}")])
+    sink.put_parity(OutputRecords.of([("d1", b'{"a":1}'), ("d2", b'{"a":2}')]))
+    sink.put_parity(OutputRecords.of([]))
+    sink.put_parity(OutputRecords.of([("d3", b'{"a":3}')]))
+    sink.put_snapshots(OutputRecords.of([("d2", b"{}")]))
     sink.commit({"figure": 7}, {"z": 1, "a": []})
     return out
 
@@ -59,7 +60,7 @@ def test_nothing_is_visible_before_commit_or_after_abort(tmp_path: Path) -> None
     out = tmp_path / "out"
     sink = FolderSink(out)
     sink.begin("r1")
-    sink.put_parity([("d", b"{}")])
+    sink.put_parity(OutputRecords.of([("d", b"{}")]))
     assert not out.exists()
     sink.abort()
     sink.abort()
@@ -170,7 +171,7 @@ def test_calls_out_of_order_are_defects(tmp_path: Path) -> None:
     """put and commit need begin."""
     for sink in (FolderSink(tmp_path / "out"), MemorySink()):
         with pytest.raises(InvariantViolation):
-            sink.put_parity([("d", b"{}")])
+            sink.put_parity(OutputRecords.of([("d", b"{}")]))
         with pytest.raises(InvariantViolation):
             sink.commit({}, {})
 
@@ -179,9 +180,9 @@ def test_memory_sink_shows_only_what_was_committed() -> None:
     """It refuses another run and says when this one is finished."""
     sink = MemorySink()
     assert sink.begin("r1")
-    sink.put_parity([("d", b"p")])
-    sink.put_snapshots([("d", b"s")])
-    sink.put_dead_letters([("f:1", b"l")])
+    sink.put_parity(OutputRecords.of([("d", b"p")]))
+    sink.put_snapshots(OutputRecords.of([("d", b"s")]))
+    sink.put_dead_letters(OutputRecords.of([("f:1", b"l")]))
     assert sink.parity == []
     sink.commit({"a": 1}, {"c": 2})
     assert (sink.parity, sink.snapshots, sink.dead_letters) == ([("d", b"p")], [("d", b"s")], [("f:1", b"l")])

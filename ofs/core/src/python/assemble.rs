@@ -1,4 +1,4 @@
-//! `Verdict` and `assemble`.
+//! `Verdicts`, `Verdict` and `assemble`.
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -7,35 +7,65 @@ use super::decisions::PyDecisions;
 use super::plan::PyPlan;
 use super::queries::PyQueries;
 use super::{checked_range, value_error};
-use crate::assemble::{Job, Verdict, Wanted};
+use crate::assemble::{Job, Lines, Status, Verdicts, Wanted};
 use crate::queries::Queries;
 
+/// What came of the decisions `[lo, hi)`.
+#[pyclass(name = "Verdicts", module = "ofs._core", frozen)]
+pub struct PyVerdicts {
+    inner: Verdicts,
+    lo: usize,
+}
+
 /// What came of one decision.
-#[pyclass(name = "Verdict", module = "ofs._core", frozen)]
+#[pyclass(name = "Verdict", module = "ofs._core", frozen, get_all)]
 pub struct PyVerdict {
-    inner: Verdict,
+    index: usize,
+    status: &'static str,
+    parity: Option<Py<PyBytes>>,
+    snapshot: Option<Py<PyBytes>>,
 }
 
 #[pymethods]
-impl PyVerdict {
+impl PyVerdicts {
     #[getter]
-    fn index(&self) -> usize {
-        self.inner.index
+    fn matches(&self) -> usize {
+        self.inner.statuses.iter().filter(|status| **status == Some(Status::Match)).count()
     }
 
-    #[getter]
-    fn status(&self) -> &'static str {
-        self.inner.status.as_str()
+    fn verdict(&self, py: Python<'_>, index: usize) -> Option<PyVerdict> {
+        let row = index.checked_sub(self.lo)?;
+        let status = (*self.inner.statuses.get(row)?)?.as_str();
+        let line = |lines: &Lines| lines.rows(row, row + 1).strip_suffix(b"\n").map(|line| PyBytes::new(py, line).unbind());
+        Some(PyVerdict { index, status, parity: line(&self.inner.parity), snapshot: line(&self.inner.snapshots) })
     }
 
-    #[getter]
-    fn parity<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
-        self.inner.parity.as_deref().map(|bytes| PyBytes::new(py, bytes))
+    fn unfinished(&self) -> Vec<usize> {
+        let rows = self.inner.statuses.iter().enumerate();
+        rows.filter(|(_, status)| **status != Some(Status::Match)).map(|(row, _)| self.lo + row).collect()
     }
 
-    #[getter]
-    fn snapshot<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
-        self.inner.snapshot.as_deref().map(|bytes| PyBytes::new(py, bytes))
+    fn parity<'py>(&self, py: Python<'py>, lo: usize, hi: usize) -> PyResult<(Bound<'py, PyBytes>, Vec<usize>)> {
+        self.lines(py, &self.inner.parity, lo, hi)
+    }
+
+    fn snapshots<'py>(&self, py: Python<'py>, lo: usize, hi: usize) -> PyResult<(Bound<'py, PyBytes>, Vec<usize>)> {
+        self.lines(py, &self.inner.snapshots, lo, hi)
+    }
+}
+
+impl PyVerdicts {
+    fn lines<'py>(
+        &self,
+        py: Python<'py>,
+        lines: &Lines,
+        lo: usize,
+        hi: usize,
+    ) -> PyResult<(Bound<'py, PyBytes>, Vec<usize>)> {
+        let first = lo.checked_sub(self.lo).ok_or_else(|| value_error("a decision before the range"))?;
+        let rows = checked_range(first, hi.saturating_sub(self.lo), self.inner.statuses.len())?;
+        let lengths = lines.lengths(rows.start, rows.end).collect();
+        Ok((PyBytes::new(py, lines.rows(rows.start, rows.end)), lengths))
     }
 }
 
@@ -50,7 +80,7 @@ pub fn assemble(
     answers: Vec<PyRef<'_, PyQueries>>,
     replay_id: &str,
     snapshots: &str,
-) -> PyResult<Vec<PyVerdict>> {
+) -> PyResult<PyVerdicts> {
     let decisions = decisions.sealed()?;
     let range = checked_range(lo, hi, decisions.len())?;
     let wanted = match snapshots {
@@ -61,6 +91,6 @@ pub fn assemble(
     };
     let answers: Vec<&Queries> = answers.iter().map(|queries| &queries.inner).collect();
     let job = Job { plan: &plan.inner, decisions, replay_id, wanted };
-    let verdicts = py.detach(|| crate::assemble::assemble(job, range, &answers)).map_err(value_error)?;
-    Ok(verdicts.into_iter().map(|inner| PyVerdict { inner }).collect())
+    let inner = py.detach(|| crate::assemble::assemble(job, range, &answers)).map_err(value_error)?;
+    Ok(PyVerdicts { inner, lo })
 }
