@@ -76,7 +76,7 @@ class Broker:
         while self.topics() & set(doomed):
             if time.monotonic() > limit:
                 raise NoBrokerError(f"topics {doomed} are not deleted after {_START_LIMIT_S} s")
-            time.sleep(0.1)
+            client.poll(0.1)
 
     def _created(self, partitions: dict[str, int]) -> None:
         topics = [NewTopic(name, count, 1, config=TOPIC_CONFIG) for name, count in partitions.items()]

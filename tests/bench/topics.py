@@ -57,7 +57,7 @@ def end_offsets(broker: Broker, topic: str) -> list[int]:
             except KafkaException:
                 if time.monotonic() > limit:
                     raise
-                time.sleep(0.2)
+                consumer.poll(0.2)
     finally:
         consumer.close()
 
