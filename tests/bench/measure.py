@@ -8,14 +8,14 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from tests.bench.broker import Broker
 
-_SAMPLE_S: Final = 0.2
+_SAMPLE_S: Final = 0.1
 _RESULT: Final = "RESULT "
 _KIB: Final = 1_024
 _SHOWN_CHARACTERS: Final = 400
@@ -23,7 +23,7 @@ _SHOWN_CHARACTERS: Final = 400
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a run cost. `peak_bytes`: the largest sum of resident sizes over the process and what it started.
+    """What a run cost. `peak_bytes`: the sum of the largest resident sizes of the process and of what it started.
 
     `seconds`: the program's own, from the first record to outputs flushed; None where it says none.
     `failure`: why it gave no result, None where it did.
@@ -50,8 +50,12 @@ def run_measured(
     limit_s: float,
     broker: Broker | None = None,
     environment: Mapping[str, str] | None = None,
+    result_of: Callable[[str], dict[str, Any]] | None = None,
 ) -> Measured:
-    """Run a command to its end in a session of its own, and kill that session after `limit_s`."""
+    """Run a command to its end in a session of its own, and kill that session after `limit_s`.
+
+    `result_of`: reads the result out of the output; None: the last RESULT line.
+    """
     broker_before = 0.0 if broker is None else broker.cpu_s()
     started = time.perf_counter()
     with log.open("wb") as file:
@@ -76,11 +80,11 @@ def run_measured(
     process.returncode = os.waitstatus_to_exitcode(status)
     wall_s = time.perf_counter() - started
     _kill_session(process.pid)  # whatever it left behind
-    result = last_result(log.read_text("utf-8", "replace"))
+    result = (result_of or last_result)(log.read_text("utf-8", "replace"))
     return Measured(
         wall_s=round(wall_s, 3),
         cpu_s=round(usage.ru_utime + usage.ru_stime, 2),
-        peak_bytes=max(usage.ru_maxrss * _KIB, watched_bytes),
+        peak_bytes=watched_bytes,
         broker_cpu_s=0.0 if broker is None else round(broker.cpu_s() - broker_before, 2),
         seconds=result.get("seconds"),
         events=result.get("events", 0),
@@ -116,11 +120,14 @@ def _kill_session(pid: int) -> None:
 
 
 class _MemoryWatch:
-    """Samples the resident sizes of a session: workers in processes of their own count, too."""
+    """Samples a session: workers in processes of their own count, too.
+
+    The usage that a process leaves behind would not do: it begins with the size of the process that forked it.
+    """
 
     def __init__(self, session: int) -> None:
         self._session = session
-        self._peak_bytes = 0
+        self._peaks: dict[str, int] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
         self._thread.start()
@@ -128,23 +135,26 @@ class _MemoryWatch:
     def stop(self) -> int:
         self._ended.set()
         self._thread.join()
-        return self._peak_bytes
+        return sum(self._peaks.values())
 
     def _sample(self) -> None:
-        page = os.sysconf("SC_PAGE_SIZE")
         while not self._ended.wait(_SAMPLE_S):
-            pages = sum(_resident_pages(pid, self._session) for pid in _processes())
-            self._peak_bytes = max(self._peak_bytes, pages * page)
+            for path in Path("/proc").iterdir():
+                if path.name.isdecimal() and _session_of(path) == self._session:
+                    self._peaks[path.name] = max(self._peaks.get(path.name, 0), _peak_bytes(path))
 
 
-def _processes() -> list[str]:
-    return [path.name for path in Path("/proc").iterdir() if path.name.isdecimal()]
-
-
-def _resident_pages(pid: str, session: int) -> int:
-    """Field 24 of a process's stat where it belongs to the session (field 6); else 0."""
+def _session_of(process: Path) -> int | None:
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return int((process / "stat").read_text().rpartition(")")[2].split()[3])
+    except OSError:
+        return None
+
+
+def _peak_bytes(process: Path) -> int:
+    """Its largest resident size since it began its program; 0 where it is gone."""
+    try:
+        lines = (process / "status").read_text().splitlines()
     except OSError:
         return 0
-    return int(fields[21]) if int(fields[3]) == session else 0
+    return next((int(line.split()[1]) * _KIB for line in lines if line.startswith("VmHWM:")), 0)

@@ -134,9 +134,9 @@ class Scene:
         )
 
     def cli(self, name: str, arguments: list[str], work: Path) -> Measured:
-        """One run of the command `ofs`, as a user types it."""
-        command = [sys.executable, "-m", "ofs", *arguments]
-        return run_measured(command, log=work / f"{name}.log", limit_s=LIMIT_S)
+        """One run of the command `ofs` with `--json`, as a user types it; its summary is the result."""
+        command = [sys.executable, "-m", "ofs", *arguments, "--json"]
+        return run_measured(command, log=work / f"{name}.log", limit_s=LIMIT_S, result_of=_summary)
 
     def peer(self, peer: str, job: dict[str, Any], *, uses_broker: bool) -> Measured:
         """One run of a peer's program on a job; see tests/bench/peers/README.md."""
@@ -211,6 +211,13 @@ class Scene:
             "pyarrow": pa.__version__,
             "Java": _output(["java", "-version"]).partition("\n")[0],
         }
+
+
+def _summary(text: str) -> dict[str, Any]:
+    """The last line that is a JSON object; progress and notices stand around it."""
+    lines = [line for line in text.splitlines() if line.startswith("{")]
+    summary: dict[str, Any] = json.loads(lines[-1]) if lines else {}
+    return {**summary, "events": summary.get("decisions", 0)}
 
 
 def machine() -> dict[str, str]:

@@ -33,8 +33,10 @@ def run(scene: Scene) -> dict[str, Any]:
             "--out",
             str(work / "out"),
         ]
-        measured = scene.cli("run", [*arguments, "--json"], work)
-        scene.say(f"round {number + 1}: log of {name}: {measured.wall_s} s")
+        measured = scene.cli("run", arguments, work)
+        scene.say(f"round {number + 1}: log of {name}: {measured.failure or f'{measured.wall_s} s'}")
+        if measured.result.get("results", {}).get("MATCH") != scene.sizes.batch_decisions:
+            raise RuntimeError(f"expected every decision to MATCH: {measured.result}")
         return measured
 
     runs = interleaved(list(logs), scene.runs, frozenset(logs), one)
@@ -72,6 +74,8 @@ def _first_job(scene: Scene, data: Dataset) -> float | None:
         one.write_bytes(b"".join(islice(lines, 1)))
     arguments = [*_arguments(data, one), "--state", str(work / "state"), "--out", str(work / "out")]
     measured = scene.cli("first", arguments, work)
+    if measured.failure is not None:
+        raise RuntimeError(f"the job that leaves the checkpoint: {measured.failure}")
     (work / "state").rename(state)
     return measured.wall_s
 
