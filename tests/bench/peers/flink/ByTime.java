@@ -18,6 +18,9 @@ abstract class ByTime<T> extends KeyedProcessFunction<String, Event, T> {
   static final AtomicLong late = new AtomicLong();
   private static final long BUCKET_MS = Long.getLong("bench.bucket", 50);
 
+  private static final Comparator<Event> ORDER =
+      Comparator.<Event>comparingLong(event -> event.timeUs).thenComparingLong(event -> event.position);
+
   private final boolean waits;
   private transient MapState<Long, List<Event>> waiting;
 
@@ -55,7 +58,7 @@ abstract class ByTime<T> extends KeyedProcessFunction<String, Event, T> {
     long bucket = ms / BUCKET_MS;
     List<Event> events = waiting.get(bucket);
     waiting.remove(bucket);
-    if (events.size() > 1) events.sort(Comparator.comparingLong(event -> event.timeUs));
+    if (events.size() > 1) events.sort(ORDER);
     answer(context.getCurrentKey(), events, out);
   }
 }

@@ -1,14 +1,17 @@
 import bench.Event;
 import bench.Spec;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
-import org.apache.flink.api.common.serialization.AbstractDeserializationSchema;
 import org.apache.flink.api.common.serialization.SerializationSchema;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.java.functions.KeySelector;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.connector.base.DeliveryGuarantee;
@@ -16,35 +19,45 @@ import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.flink.connector.kafka.sink.KafkaSink;
 import org.apache.flink.connector.kafka.source.KafkaSource;
 import org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsInitializer;
+import org.apache.flink.connector.kafka.source.reader.deserializer.KafkaRecordDeserializationSchema;
 import org.apache.flink.core.execution.CheckpointingMode;
 import org.apache.flink.runtime.util.EnvironmentInformation;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.util.Collector;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
 
-/** Flink, DataStream: windows of the account, then of the merchant, one answer an event. */
+/** Flink, DataStream: features of the account, then of the merchant, one answer an event. */
 public final class FlinkPeer {
   private static final List<String> MODES = List.of("rocksdb", "heap", "rocksdb-arrival", "heap-arrival");
   private static final KeySelector<Event, String> ACCOUNT = event -> event.account, MERCHANT = event -> event.merchant;
   private static final AtomicLong firstNanos = new AtomicLong(), answered = new AtomicLong();
 
-  private static final class Envelopes extends AbstractDeserializationSchema<Event> {
-    Envelopes() {
-      super(EventType.EVENT);
+  private static final class Envelopes implements KafkaRecordDeserializationSchema<Event> {
+    @Override
+    public void deserialize(ConsumerRecord<byte[], byte[]> record, Collector<Event> out) throws IOException {
+      if (firstNanos.get() == 0) firstNanos.compareAndSet(0, System.nanoTime());
+      out.collect(Event.parse(record.value(), record.partition(), record.offset()));
     }
 
     @Override
-    public Event deserialize(byte[] envelope) throws IOException {
-      if (firstNanos.get() == 0) firstNanos.compareAndSet(0, System.nanoTime());
-      return Event.parse(envelope);
+    public TypeInformation<Event> getProducedType() {
+      return EventType.EVENT;
     }
   }
 
   private static final class Answers implements SerializationSchema<Event> {
+    private final boolean wide;
+
+    Answers(boolean wide) {
+      this.wide = wide;
+    }
+
     @Override
     public byte[] serialize(Event event) {
       answered.incrementAndGet();
-      return event.answer();
+      return wide ? event.wideAnswer() : event.answer();
     }
   }
 
@@ -74,7 +87,7 @@ public final class FlinkPeer {
         .setStartingOffsets(OffsetsInitializer.earliest())
         .setBounded(OffsetsInitializer.offsets(ends))
         .setProperty("max.poll.records", "5000")
-        .setValueOnlyDeserializer(new Envelopes())
+        .setDeserializer(new Envelopes())
         .build();
   }
 
@@ -102,20 +115,38 @@ public final class FlinkPeer {
     StreamExecutionEnvironment env = StreamExecutionEnvironment.createLocalEnvironment(spec.threads, settings(spec));
     env.enableCheckpointing(10_000, CheckpointingMode.AT_LEAST_ONCE);
     DataStream<Event> events = env.fromSource(source(spec), watermarks(spec, waits), "events", EventType.EVENT);
+    String members = spec.workload.equals("wide") ? wide(spec, events, waits) : windows(spec, events, waits);
+    env.execute("bench");
+    long nanos = System.nanoTime() - firstNanos.get();
+    if (answered.get() != spec.events) Spec.fail("answered " + answered.get() + " of " + spec.events + " events");
+    Spec.result(answered.get(), nanos, ByTime.late.get(), EnvironmentInformation.getVersion(), members);
+  }
+
+  private static String windows(Spec spec, DataStream<Event> events, boolean waits) {
     events
         .keyBy(ACCOUNT)
         .process(new Windows(0, waits, spec.lateUs), EventType.EVENT)
         .keyBy(MERCHANT)
         .process(new Windows(Event.ANSWERS / 2, waits, spec.lateUs), EventType.EVENT)
-        .sinkTo(sink(spec, new Answers()));
-    env.execute("bench");
-    long nanos = System.nanoTime() - firstNanos.get();
-    if (answered.get() != spec.events) Spec.fail("answered " + answered.get() + " of " + spec.events + " events");
-    Spec.result(answered.get(), nanos, ByTime.late.get(), EnvironmentInformation.getVersion(), "");
+        .sinkTo(sink(spec, new Answers(false)));
+    return "";
+  }
+
+  private static String wide(Spec spec, DataStream<Event> events, boolean waits) throws IOException {
+    // state as objects: RocksDB would write and read a key's whole state for each event
+    if (spec.mode.startsWith("rocksdb")) Spec.fail("the workload wide runs in the modes heap and heap-arrival");
+    List<String> columns = new ArrayList<>();
+    for (JsonNode definition : spec.json.get("groups")) {
+      WideGroup group = new WideGroup(definition, waits);
+      columns.addAll(group.columns());
+      events = events.keyBy(group.ofAccount() ? ACCOUNT : MERCHANT).process(group, EventType.EVENT);
+    }
+    events.sinkTo(sink(spec, new Answers(true)));
+    return "\"columns\": " + new ObjectMapper().writeValueAsString(columns);
   }
 
   public static void main(String[] arguments) throws Exception {
-    Spec spec = Spec.start(arguments[0], "rocksdb");
+    Spec spec = Spec.start(arguments[0], workload -> workload.equals("wide") ? "heap" : "rocksdb");
     if (!MODES.contains(spec.mode)) Spec.fail("no such mode: " + spec.mode);
     try {
       run(spec);

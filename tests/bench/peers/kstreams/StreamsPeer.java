@@ -234,7 +234,7 @@ public final class StreamsPeer {
   }
 
   public static void main(String[] arguments) throws Exception {
-    Spec spec = Spec.start(arguments[0], "rocksdb");
+    Spec spec = Spec.start(arguments[0], workload -> "rocksdb");
     if (!Set.of("rocksdb", "memory").contains(spec.mode)) Spec.fail("no such mode: " + spec.mode);
     if (spec.workload.equals("wide")) Spec.fail("no program for the workload " + spec.workload);
     String application = "bench-kstreams-" + spec.out;

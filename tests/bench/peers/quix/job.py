@@ -171,10 +171,10 @@ def main() -> int:
     finally:
         for worker in workers:
             worker.kill()
-    delete_topics(spec)
     if failed:
         print(failed, file=sys.stderr)
         return 1
+    delete_topics(spec)
     result = {
         "events": progress.answered.value,
         "seconds": round(seconds, 3),

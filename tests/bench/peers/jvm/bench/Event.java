@@ -19,8 +19,12 @@ public final class Event {
   /** Event time, microseconds since 1970 UTC. */
   public long timeUs;
   public long cents;
+  /** Partition and offset in one number: the order of events of the same time. */
+  public long position;
   /** Count and sum for each window, of the account, then of the merchant. */
   public final long[] answers = new long[ANSWERS];
+  /** Answers of the workload `wide` so far, as JSON values with commas between them. */
+  public String features = "";
 
   /** Reads an envelope with the streaming parser: what is not asked for is skipped without an object. */
   public static Event parse(byte[] envelope) throws IOException {
@@ -40,6 +44,13 @@ public final class Event {
         }
       }
     }
+    return event;
+  }
+
+  /** The event of a record at its place in the log. */
+  public static Event parse(byte[] envelope, int partition, long offset) throws IOException {
+    Event event = parse(envelope);
+    event.position = (long) partition << 48 | offset;
     return event;
   }
 
@@ -79,6 +90,11 @@ public final class Event {
     return text.append("]}").toString().getBytes(StandardCharsets.ISO_8859_1);
   }
 
+  /** The record of the output topic of the workload `wide`. */
+  public byte[] wideAnswer() {
+    return ("{\"id\":\"" + id + "\",\"f\":[" + features + "]}").getBytes(StandardCharsets.UTF_8);
+  }
+
   /** The binary form between operators, with the answers of the account only: those of the merchant come last. */
   public void write(DataOutput out) throws IOException {
     out.writeUTF(id);
@@ -86,7 +102,9 @@ public final class Event {
     out.writeUTF(merchant);
     out.writeLong(timeUs);
     out.writeLong(cents);
+    out.writeLong(position);
     for (int i = 0; i < ANSWERS / 2; i++) out.writeLong(answers[i]);
+    out.writeUTF(features);
   }
 
   public static Event read(DataInput in) throws IOException {
@@ -96,7 +114,9 @@ public final class Event {
     event.merchant = in.readUTF();
     event.timeUs = in.readLong();
     event.cents = in.readLong();
+    event.position = in.readLong();
     for (int i = 0; i < ANSWERS / 2; i++) event.answers[i] = in.readLong();
+    event.features = in.readUTF();
     return event;
   }
 }

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.File;
 import java.io.IOException;
 import java.util.Locale;
+import java.util.function.UnaryOperator;
 
 /** The job file, and the ways in which a run ends. */
 public final class Spec {
@@ -14,10 +15,10 @@ public final class Spec {
   public final long events, lateUs, limitS;
   public final int threads;
 
-  private Spec(JsonNode json, String defaultMode) {
+  private Spec(JsonNode json, UnaryOperator<String> defaultMode) {
     this.json = json;
     workload = json.get("workload").asText();
-    mode = json.path("mode").asText(defaultMode).equals("null") ? defaultMode : json.path("mode").asText(defaultMode);
+    mode = json.hasNonNull("mode") ? json.get("mode").asText() : defaultMode.apply(workload);
     bootstrap = json.get("bootstrap").asText();
     topic = json.get("topic").asText();
     out = json.get("out").get("topic").asText();
@@ -30,8 +31,8 @@ public final class Spec {
     threads = json.get("threads").asInt();
   }
 
-  /** Reads the job file, and from then on ends the process with a line of why once its time is over. */
-  public static Spec start(String path, String defaultMode) throws IOException {
+  /** Reads the job file (`defaultMode`: of a workload, where the file names no mode), and from then on ends the process with a line of why once its time is over. */
+  public static Spec start(String path, UnaryOperator<String> defaultMode) throws IOException {
     Spec spec = new Spec(new ObjectMapper().readTree(new File(path)), defaultMode);
     Thread watchdog = new Thread(() -> {
       try {
