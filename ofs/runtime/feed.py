@@ -42,6 +42,12 @@ class Feed:
             self._job = self._submit(self._make_some)
         return taken
 
+    def settle(self) -> None:
+        """Raise what reading ahead has met, also where nobody took it."""
+        self._is_ended = True
+        if self._job is not None and not self._job.cancel():
+            self._job.result()
+
     def stop(self) -> None:
         """Make no more; a job at work ends with the batch at hand."""
         self._is_ended = True

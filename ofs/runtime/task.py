@@ -81,7 +81,8 @@ class FoldTask:
         return self._fold.watermarks(decisions, lo, hi)
 
     def end(self) -> None:
-        """Keep a checkpoint of what was folded."""
+        """Keep a checkpoint of what was folded; all was read well."""
+        self._feed.settle()
         self._state.end()
 
     def skew_violation(self) -> int | None:
