@@ -9,6 +9,7 @@ import threading
 import time
 from datetime import UTC, datetime
 from importlib.metadata import version
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
@@ -145,8 +146,7 @@ def follow(spec: dict[str, Any], workers: list[Any], progress: Progress) -> str 
     """Waits until all is answered; what went wrong, or None."""
     limit = time.monotonic() + spec["limit_s"] - 5
     while progress.answered.value < spec["events"]:
-        time.sleep(0.05)
-        if not all(worker.is_alive() for worker in workers):
+        if connection.wait([worker.sentinel for worker in workers], 0.05):
             return "a process has ended early; its reason is above"
         if time.monotonic() > limit:
             return f"not done within limit_s = {spec['limit_s']}"
