@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from ofs.engine.port import Decoded, Decoder
 from ofs.ports import RecordBatch
+from ofs.runtime.stages import Stages
 
 Submit = Callable[..., Future[Any]]
 _AHEAD: Final = 2
@@ -21,10 +22,13 @@ class Feed:
     that nothing waits for a worker that is not there. What reading or decoding raises is raised by `take`.
     """
 
-    def __init__(self, batches: Iterator[RecordBatch], decoder: Decoder, submit: Submit) -> None:
+    def __init__(
+        self, batches: Iterator[RecordBatch], decoder: Decoder, submit: Submit, stages: Stages
+    ) -> None:
         self._batches: Final = batches
         self._decoder: Final = decoder
         self._submit: Final = submit
+        self._stages: Final = stages
         self._ready: Final[deque[Decoded]] = deque()
         self._job: Future[None] | None = None
         self._is_ended = False
@@ -57,8 +61,10 @@ class Feed:
             self._make_one()
 
     def _make_one(self) -> None:
-        batch = next(self._batches, None)
+        with self._stages.timed("fetch"):
+            batch = next(self._batches, None)
         if batch is None:
             self._is_ended = True
         elif len(batch):
-            self._ready.append(self._decoder.decode(batch))
+            with self._stages.timed("decode"):
+                self._ready.append(self._decoder.decode(batch))

@@ -39,6 +39,7 @@ from ofs.runtime.clock import Clock
 from ofs.runtime.feed import Submit
 from ofs.runtime.outcome import Assembled, OutcomeWriter, Tally
 from ofs.runtime.report import Progress, ProgressCallback, ReplayReport
+from ofs.runtime.stages import Stages
 from ofs.runtime.task import PartitionTask, TaskContext
 from ofs.runtime.task_state import OpenStore, StateOptions
 from ofs.units import OffsetRange, format_timestamp_us
@@ -99,7 +100,9 @@ def run_replay(
     RequestConflictError; the sink is then aborted and nothing of the run is visible.
     """
     started_us = clock.now_us()
-    batch = read_batch(engine, given.decisions, progress)
+    stages = Stages()
+    with stages.timed("decisions"):
+        batch = read_batch(engine, given.decisions, progress)
     facts, plan = _planned(given, batch, options, clock)
     request = replay_request(
         plan,
@@ -110,7 +113,7 @@ def run_replay(
         snapshots=options.snapshots,
         basis=given.basis,
     )
-    run = _Run(engine, given, options, batch, plan, facts, identify(request), request)
+    run = _Run(engine, given, options, batch, plan, facts, identify(request), request, stages)
     _refuse_inputs(sink.topics, {*facts.streams, given.decisions.name})
     if not sink.begin(run.replay_id):
         return run.report_verified(sink.finished_run(), notices)
@@ -134,6 +137,7 @@ class _Run:
         facts: LogFacts,
         replay_id: str,
         request: ReplayRequest,
+        stages: Stages,
     ) -> None:
         self.replay_id: Final = replay_id
         self._engine: Final = engine
@@ -143,6 +147,7 @@ class _Run:
         self._plan: Final = plan
         self._facts: Final = facts
         self._request: Final = request
+        self._stages: Final = stages
         self._reasons: Final[Reasons] = dict(plan.reasons)
 
     def execute(
@@ -207,6 +212,7 @@ class _Run:
             scopes=self._batch.decisions.pins(),
             log=self._given.log,
             submit=submit,
+            stages=self._stages,
             batch_size=self._options.batch_size,
             max_skew_us=self._options.max_skew_us,
             open_store=open_store,
@@ -261,17 +267,22 @@ class _Run:
             assembled = [job.result() for job in assembling]
             if written is not None:
                 written.result()
-            written = writing.submit(writer.write_chunk, assembled, self._reasons)
+            written = writing.submit(self._write, writer, assembled)
             progress(Progress("replaying", span[1], total))
         if written is not None:
             written.result()
 
     def _assemble(self, answers: list[Any], piece: tuple[int, int]) -> Assembled:
         decisions, (lo, hi) = self._batch.decisions, piece
-        verdicts = self._engine.assemble(
-            self._compiled, decisions, lo, hi, answers, self.replay_id, self._options.snapshots.value
-        )
-        return Assembled.of(decisions, lo, hi, verdicts)
+        with self._stages.timed("assemble"):
+            verdicts = self._engine.assemble(
+                self._compiled, decisions, lo, hi, answers, self.replay_id, self._options.snapshots.value
+            )
+            return Assembled.of(decisions, lo, hi, verdicts)
+
+    def _write(self, writer: OutcomeWriter, assembled: list[Assembled]) -> None:
+        with self._stages.timed("write"):
+            writer.write_chunk(assembled, self._reasons)
 
     def _fold(
         self, tasks: list[PartitionTask], workers: ThreadPoolExecutor, span: tuple[int, int]
@@ -402,6 +413,7 @@ class _Run:
                 "workers": self._options.workers,
                 "batch_size": self._options.batch_size,
                 "peak_memory_bytes": peak_memory_bytes(),
+                **self._stages.figures(),
             },
             self_check=self._options.self_checked,
         )

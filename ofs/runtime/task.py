@@ -11,6 +11,7 @@ from ofs.errors import invariant
 from ofs.planner.plan import PartitionPlan
 from ofs.ports import EventLog, RecordBatch
 from ofs.runtime.feed import Feed, Submit
+from ofs.runtime.stages import Stages
 from ofs.runtime.task_state import OpenStore, StateOptions, TaskState
 from ofs.units import INT64_MAX
 
@@ -26,6 +27,7 @@ class TaskContext:
     scopes: list[bytes]
     log: EventLog
     submit: Submit
+    stages: Stages
     batch_size: int
     max_skew_us: int
     open_store: OpenStore
@@ -49,7 +51,10 @@ class FoldTask:
             context.state,
         )
         self.plan, self._fold = self._state.open(plan)
-        self._feed = Feed(_batches(context, self.plan), context.engine.decoder(self._fold), context.submit)
+        self._feed = Feed(
+            _batches(context, self.plan), context.engine.decoder(self._fold), context.submit, context.stages
+        )
+        self._stages: Final = context.stages
         self._records: Decoded | None = None
         self._position = 0
         self.records_read = 0
@@ -57,15 +62,17 @@ class FoldTask:
     def fold_to(self, target: int, queries: Any) -> None:
         """Apply every record below `target` and answer `queries` with a cut up to there, also behind the frontier."""
         while self._fold.frontier < target and (records := self._next_below(target)) is not None:
-            first = self._position
-            self._state.supply(records, first, target, queries)
-            self._position = self._fold.apply(records, first, target, queries)
-            self.records_read += self._position - first
-            self._state.keep()
-        reached = max(target, self._fold.frontier)
-        self._state.supply(None, 0, reached, queries)
-        self._fold.advance(reached, queries)
-        self._state.make_room()
+            with self._stages.timed("fold"):
+                first = self._position
+                self._state.supply(records, first, target, queries)
+                self._position = self._fold.apply(records, first, target, queries)
+                self.records_read += self._position - first
+                self._state.keep()
+        with self._stages.timed("fold"):
+            reached = max(target, self._fold.frontier)
+            self._state.supply(None, 0, reached, queries)
+            self._fold.advance(reached, queries)
+            self._state.make_room()
 
     def _next_below(self, target: int) -> Decoded | None:
         """The batch whose record at the position is the next one; None where that lies at or beyond the target."""
@@ -179,7 +186,8 @@ class PartitionTask:
         return [self._planned] if self._from_origin is None else [self._planned, self._from_origin]
 
     def _queries(self, decisions: DecisionSet, lo: int, hi: int, cut_from: int, cut_to: int) -> Any:
-        return decisions.queries(self.plan.stream, self.plan.partition, lo, hi, cut_from, cut_to)
+        with self._context.stages.timed("fold"):
+            return decisions.queries(self.plan.stream, self.plan.partition, lo, hi, cut_from, cut_to)
 
     def _answer_beyond(
         self, decisions: DecisionSet, lo: int, hi: int, target: int, void_from: int
