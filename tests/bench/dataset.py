@@ -5,9 +5,7 @@ A finished piece has its own name; what is being made has another, so a kill lea
 
 from __future__ import annotations
 
-import json
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -19,7 +17,6 @@ from typing import Final, TypeVar
 
 import numpy as np
 
-import ofs
 from ofs.canonical import jcs, sha256_hex
 from ofs.ports import TIMESTAMP_CREATE, RecordBatch
 from ofs.sources.archive.manifest import (
@@ -33,6 +30,7 @@ from ofs.sources.archive.manifest import (
 from ofs.sources.archive.write import PartitionWriter, empty_entry
 from tests.bench import texts
 from tests.bench.definitions import Definition, names, publish
+from tests.bench.recording import record_hashes
 from tests.bench.streams import PARTITIONS, Events, Traffic, draw
 
 T = TypeVar("T")
@@ -117,33 +115,11 @@ class Dataset:
                 for line in texts.decisions(self.traffic.stream, names(definitions), events, first, step)
             )
         if is_hashed:
-            self._recorded(plain, self.registry(name, definitions))
+            partial = plain.with_suffix(".partial")
+            record_hashes(self.archive, plain, self.registry(name, definitions), partial)
+            partial.replace(plain)
         plain.rename(path)
         return path
-
-    def _recorded(self, plain: Path, registry: Path) -> None:
-        """Put the hashes that OFS finds into the decisions."""
-        partial = plain.with_suffix(".partial")
-        with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
-            out = Path(scratch) / "out"
-            ofs.replay(
-                events=f"archive:{self.archive}",
-                decisions=str(plain),
-                features=registry,
-                out=out,
-                snapshots="none",
-            )
-            with partial.open("wb") as file, plain.open("rb") as lines:
-                for line, found in zip(lines, recorded_hashes(out), strict=True):
-                    file.write(texts.with_hash(line.removesuffix(b"\n"), found) + b"\n")
-        partial.replace(plain)
-
-
-def recorded_hashes(out: Path) -> Iterator[bytes]:
-    """The offline hash of every parity record of an output folder, in order."""
-    with (out / "parity.jsonl").open("rb") as file:
-        for line in file:
-            yield json.loads(line)["offline_snapshot_hash"].encode()
 
 
 def _write_partition(traffic: Traffic, count: int, partition: int, folder: Path) -> PartitionEntry:

@@ -10,8 +10,9 @@ from typing import Any, Final
 Results = Mapping[str, Any]
 """Part name to the content of its results file."""
 
-_STAGE: Final = "_us"
-_NO_STAGES: Final = frozenset({"elapsed_us"})
+STAGE: Final = "cpu_us_"
+"""What the names of a run's stage figures begin with; `cpu_us` is the whole process."""
+_OTHER: Final = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +57,12 @@ def ratio(first: Spread | None, second: Spread | None) -> float | None:
 
 
 def stages_of(run: Mapping[str, Any]) -> dict[str, float]:
-    """Seconds by stage, as the run record's figures tell them; empty where it tells none."""
+    """CPU seconds by stage, as the run record's figures tell them, and what is in none; empty where it tells none."""
     figures: Mapping[str, int] = run["result"].get("figures", {})
-    return {
-        name.removesuffix(_STAGE): value / 1e6
-        for name, value in figures.items()
-        if name.endswith(_STAGE) and name not in _NO_STAGES
-    }
+    stages = {name.removeprefix(STAGE): us / 1e6 for name, us in figures.items() if name.startswith(STAGE)}
+    if stages and "cpu_us" in figures:
+        stages[_OTHER] = max(0.0, figures["cpu_us"] / 1e6 - sum(stages.values()))
+    return stages
 
 
 def contender(results: Results, part: str, name: str) -> Mapping[str, Any] | None:

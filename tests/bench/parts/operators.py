@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
 from tests.bench.dataset import Dataset
 from tests.bench.definitions import OPERATOR_WINDOWS, OPERATORS, single
+from tests.bench.figures import STAGE
 from tests.bench.measure import Measured
 from tests.bench.scene import Scene
 
@@ -21,17 +23,19 @@ def run(scene: Scene) -> dict[str, Any]:
     found: dict[str, dict[str, Any]] = {}
     for window in OPERATOR_WINDOWS:
         for op in OPERATORS:
-            runs = [_one(scene, data, op, window) for _ in range(min(_RUNS, scene.runs))]
+            decisions = data.decisions(f"{op}-{window}", single(op, window))
+            runs = [_one(scene, data, op, window, decisions) for _ in range(min(_RUNS, scene.runs))]
+            decisions.unlink()
             found[f"{op} {window}"] = _told(runs)
             scene.say(f"{op} {window}: {found[f'{op} {window}']}")
     return {"events": data.count, "operators": found}
 
 
-def _one(scene: Scene, data: Dataset, op: str, window: str) -> Measured:
+def _one(scene: Scene, data: Dataset, op: str, window: str, decisions: Path) -> Measured:
     definitions = single(op, window)
     given = {
         "events": f"archive:{data.archive}",
-        "decisions": str(data.decisions("single", definitions, is_hashed=False)),
+        "decisions": str(decisions),
         "features": str(data.registry(f"{op}-{window}", definitions)),
         "snapshots": "none",
     }
@@ -49,5 +53,5 @@ def _told(runs: list[Measured]) -> dict[str, Any]:
     return told
 
 
-FOLD: Final = "fold_us"
+FOLD: Final = f"{STAGE}fold"
 """The figure of a run that tells how long folding and answering took."""

@@ -94,10 +94,17 @@ def test_a_target_is_reached_on_its_own_side(
     assert figures.Target("what", 2.0, found, "x", is_at_least).is_reached is reached
 
 
-def test_stages_are_the_figures_in_microseconds_but_the_whole() -> None:
-    """`elapsed_us` is no stage."""
-    told = {"fold_us": 2_000_000, "elapsed_us": 9, "workers": 2}
-    assert figures.stages_of({"result": {"figures": told}}) == {"fold": 2.0}
+def test_stages_are_the_figures_of_the_run_and_what_is_in_none() -> None:
+    """The rest of the process's time is told, too."""
+    told = {
+        "cpu_us_fold": 2_000_000,
+        "cpu_us_write": 500_000,
+        "cpu_us": 3_000_000,
+        "elapsed_us": 9,
+        "workers": 2,
+    }
+    assert figures.stages_of({"result": {"figures": told}}) == {"fold": 2.0, "write": 0.5, "other": 0.5}
+    assert figures.stages_of({"result": {}}) == {}
 
 
 def test_rounds_run_all_in_turn_and_the_slow_once() -> None:
