@@ -406,20 +406,25 @@ class KafkaWriter:
 
 def to_batch(stream: str, partition: int, messages: Sequence[Message]) -> RecordBatch:
     """Messages of one partition as columns; milliseconds become microseconds, a missing time is 0."""
-    log_ts_us, ts_types = [], []
+    kinds, times_ms = [], []
     for (
         message
     ) in messages:  # unpacked at once: kept, these tuples are half of the time, by garbage collection
         kind, time_ms = message.timestamp()
-        ts_types.append(kind)
-        log_ts_us.append(min(time_ms * _MS_US, INT64_MAX) if kind else 0)
+        kinds.append(kind)
+        times_ms.append(time_ms)
+    if all(kinds) and max(times_ms) <= INT64_MAX // _MS_US:
+        log_ts_us = [time_ms * _MS_US for time_ms in times_ms]
+    else:
+        pairs = zip(kinds, times_ms, strict=True)
+        log_ts_us = [min(time_ms * _MS_US, INT64_MAX) if kind else 0 for kind, time_ms in pairs]
     headers = list(map(Message.headers, messages))
     return RecordBatch(
         stream=stream,
         partition=partition,
         offsets=[message.offset() or 0 for message in messages],
         log_ts_us=log_ts_us,
-        ts_types=ts_types,
+        ts_types=kinds,
         keys=list(map(Message.key, messages)),
         values=list(map(Message.value, messages)),
         headers=[_header_list(entry) for entry in headers] if any(headers) else None,

@@ -16,6 +16,8 @@ from ofs.ports import OutputRecords, OutputSink
 from ofs.runtime.batch import Batch, LineCursor, decode_line
 
 _HASH_ONLY: Final = "snapshot_hash"
+# a transaction a chunk would be waited for longer than the chunk takes to compute
+_CHUNKS_A_COMMIT: Final = 3
 
 
 @dataclass(slots=True)
@@ -69,6 +71,7 @@ class OutcomeWriter:
         self._replay_id: Final = replay_id
         self._snapshots: Final = snapshots
         self._cursor: Final = LineCursor(batch.source)
+        self._chunks = 0
         self.tally: Final = Tally()
 
     def write_chunk(
@@ -83,7 +86,9 @@ class OutcomeWriter:
         self._sink.put_parity(OutputRecords.joined(parity))
         if snapshots:
             self._sink.put_snapshots(OutputRecords.joined(snapshots))
-        self._sink.end_chunk()
+        self._chunks += 1
+        if self._chunks % _CHUNKS_A_COMMIT == 0:
+            self._sink.end_chunk()
 
     def write_dead_letters(self) -> None:
         """The lines that name no decision, by source and line."""

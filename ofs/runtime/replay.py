@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -47,6 +47,8 @@ from ofs.version import VERSION
 
 Reasons = dict[int, tuple[ReasonDetail, ...]]
 _PLAN_TRIES: Final = 5
+# chunks that wait to be written, so that a commit of several is not waited for
+_UNWRITTEN_MAX: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +259,7 @@ class _Run:
         total = len(self._batch.decisions)
         spans = list(chunks(total, self._options.batch_size))
         folding = self._fold(tasks, workers, spans[0]) if spans else []
-        written: Future[None] | None = None
+        written: deque[Future[None]] = deque()
         for number, span in enumerate(spans):
             answers = self._answers(tasks, workers, span, folding)
             # the decision set is changed above only, where no job asks it
@@ -265,12 +267,12 @@ class _Run:
             pieces = list(_pieces(span, self._options.workers))
             assembling = [workers.submit(self._assemble, answers, piece) for piece in pieces]
             assembled = [job.result() for job in assembling]
-            if written is not None:
-                written.result()
-            written = writing.submit(self._write, writer, assembled)
+            if len(written) == _UNWRITTEN_MAX:
+                written.popleft().result()
+            written.append(writing.submit(self._write, writer, assembled))
             progress(Progress("replaying", span[1], total))
-        if written is not None:
-            written.result()
+        for job in written:
+            job.result()
 
     def _assemble(self, answers: list[Any], piece: tuple[int, int]) -> Assembled:
         decisions, (lo, hi) = self._batch.decisions, piece
@@ -287,7 +289,8 @@ class _Run:
     def _fold(
         self, tasks: list[PartitionTask], workers: ThreadPoolExecutor, span: tuple[int, int]
     ) -> list[Future[list[Any]]]:
-        return [workers.submit(task.advance, self._batch.decisions, *span) for task in tasks]
+        heaviest_first = sorted(tasks, key=lambda task: -task.distance(self._batch.decisions, *span))
+        return [workers.submit(task.advance, self._batch.decisions, *span) for task in heaviest_first]
 
     def _answers(
         self,

@@ -82,6 +82,11 @@ class FoldTask:
         offset = None if records is None else records.offset(self._position)
         return None if offset is None or offset >= target else records
 
+    @property
+    def frontier(self) -> int:
+        """The next offset to apply."""
+        return self._fold.frontier
+
     def watermarks(self, decisions: DecisionSet, lo: int, hi: int) -> list[tuple[int, int | None]]:
         """See `ofs/_core.pyi`, Fold.watermarks."""
         self._state.supply_watermarks()
@@ -142,6 +147,12 @@ class PartitionTask:
     def lost_from(self) -> int | None:
         """Cuts above this offset cannot be answered at all: the bound is void and the beginning is gone."""
         return self.void_from if self.plan.info.low > 0 else None
+
+    def distance(self, decisions: DecisionSet, lo: int, hi: int) -> int:
+        """Offsets between the frontier and the largest cut of the decisions `[lo, hi)`: about what there is to do."""
+        return max(
+            0, decisions.cut_max(self.plan.stream, self.plan.partition, lo, hi) - self._planned.frontier
+        )
 
     def advance(self, decisions: DecisionSet, lo: int, hi: int) -> list[Any]:
         """Read up to the largest cut of the decisions `[lo, hi)` and answer them."""
