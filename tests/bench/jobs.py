@@ -37,7 +37,7 @@ def _told(report: Any) -> dict[str, Any]:
         "records_read": report.records_read,
         "seconds": report.seconds,
         "results": getattr(report, "results", {}),
-        "engine": report.engine,
+        "engine": None if report.run is None else report.run.engine,
         "version": ofs.__version__,
         "figures": figures,
     }
