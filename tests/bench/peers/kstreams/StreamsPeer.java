@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.clients.admin.Admin;
@@ -237,7 +238,8 @@ public final class StreamsPeer {
     Spec spec = Spec.start(arguments[0], workload -> "rocksdb");
     if (!Set.of("rocksdb", "memory").contains(spec.mode)) Spec.fail("no such mode: " + spec.mode);
     if (spec.workload.equals("wide")) Spec.fail("no program for the workload " + spec.workload);
-    String application = "bench-kstreams-" + spec.out;
+    // of this run alone: the group of a run before has committed offsets
+    String application = "bench-kstreams-" + UUID.randomUUID();
     KafkaStreams streams = new KafkaStreams(topology(spec), settings(spec, application));
     streams.setUncaughtExceptionHandler(error -> {
       Spec.fail(error);

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from multiprocessing import connection
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import orjson
 from confluent_kafka.admin import AdminClient
@@ -57,7 +58,7 @@ class Worker:
         self.answered = self.late = 0
         self.app = Application(
             broker_address=spec["bootstrap"],
-            consumer_group=group_of(spec),
+            consumer_group=spec["group"],
             auto_offset_reset="earliest",
             state_dir=Path(spec["work"]) / f"state{number}",
             loglevel="WARNING",
@@ -124,11 +125,6 @@ class Worker:
         return found
 
 
-def group_of(spec: dict[str, Any]) -> str:
-    """A consumer group of the run's own."""
-    return f"bench-quix-{spec['out']['topic']}"
-
-
 def work(spec: dict[str, Any], number: int, progress: Progress) -> None:
     """What a process does."""
     Worker(spec, number, progress).run()
@@ -137,7 +133,7 @@ def work(spec: dict[str, Any], number: int, progress: Progress) -> None:
 def delete_topics(spec: dict[str, Any]) -> None:
     """Deletes the changelog and repartition topics of the run."""
     admin = AdminClient({"bootstrap.servers": spec["bootstrap"]})
-    names = [name for name in admin.list_topics(timeout=10).topics if f"__{group_of(spec)}--" in name]
+    names = [name for name in admin.list_topics(timeout=10).topics if f"__{spec['group']}--" in name]
     for deleted in admin.delete_topics(names).values() if names else ():
         deleted.result()
 
@@ -160,6 +156,8 @@ def follow(spec: dict[str, Any], workers: list[Any], progress: Progress) -> str 
 
 def main() -> int:
     spec = json.loads(Path(sys.argv[1]).read_text())
+    # of this run alone: the group of a run before has committed offsets
+    spec["group"] = f"bench-quix-{uuid4().hex}"
     context = multiprocessing.get_context("spawn")
     progress = Progress(context, spec["threads"])
     workers = [context.Process(target=work, args=(spec, n, progress)) for n in range(spec["threads"])]

@@ -22,7 +22,7 @@ public final class Spec {
     bootstrap = json.get("bootstrap").asText();
     topic = json.get("topic").asText();
     out = json.get("out").get("topic").asText();
-    work = json.get("work").asText();
+    work = new File(json.get("work").asText()).getAbsolutePath();
     partitions = new long[json.get("partitions").size()];
     for (int p = 0; p < partitions.length; p++) partitions[p] = json.get("partitions").get(p).asLong();
     events = json.get("events").asLong();
