@@ -69,12 +69,15 @@ def results_folder(scene: Scene) -> Path:
 
 def _run_part(scene: Scene, part: str, *, is_again: bool) -> None:
     path = results_folder(scene) / f"{part}.json"
-    if path.exists() and not is_again:
+    if path.exists() and not is_again and not scene.only:
         scene.say(f"{part}: finished before ({path}); --again runs it again")
         return
     scene.say(f"{part}: begins")
     started = time.perf_counter()
     found = PARTS[part](scene)
+    if scene.only and path.exists():
+        before = json.loads(path.read_text("utf-8"))
+        found["contenders"] = {**before["contenders"], **found["contenders"]}
     seconds = time.perf_counter() - started
     result = {
         "part": part,
@@ -97,7 +100,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=int, default=3, help="rounds; medians are of so many runs")
     parser.add_argument("--again", action="store_true", help="also run parts that are finished")
     parser.add_argument(
-        "--only", action="append", default=[], metavar="NAME", help="these contenders only; repeat"
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="these contenders of a part alone, beside the results it has; repeat",
     )
     parser.add_argument("--quick", action="store_true", help="OFS alone, 200,000 events, no report")
     parser.add_argument(
