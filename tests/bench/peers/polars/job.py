@@ -1,7 +1,7 @@
 """Polars: the archive's Parquet, JSON decoded from its value column, rolling aggregates, Parquet.
 
-`python job.py SPEC`. Lazy reading and the parse run on all threads; `rolling_*_by(closed="left")` over each key is Polars' own
-sliding window by event time. Of the wide set it gives the features that are such aggregates, decimals as floats.
+`python job.py SPEC`. Lazy reading and the parse run on all threads; `rolling_*_by(closed="left")` over each key is Polars'
+own sliding window by event time. Of the wide set it gives the features that are such aggregates, decimals as floats.
 """
 
 from __future__ import annotations
