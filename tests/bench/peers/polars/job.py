@@ -1,6 +1,6 @@
 """Polars: the archive's Parquet, JSON decoded from its value column, rolling aggregates, Parquet.
 
-`python job.py SPEC`. Lazy reading and the parse run on all threads; `rolling_*_by(closed="left")` over each key is Polars'
+`python job.py SPEC`. Reading and the parse run on all threads; `rolling_*_by(closed="left")` over each key is Polars'
 own sliding window by event time. Of the wide set it gives the features that are such aggregates, decimals as floats.
 """
 
