@@ -269,7 +269,7 @@ class _Run:
             assembled = [job.result() for job in assembling]
             if len(written) == _UNWRITTEN_MAX:
                 written.popleft().result()
-            written.append(writing.submit(self._write, writer, assembled))
+            written.append(writing.submit(self._write, writer, assembled, written[-1] if written else None))
             progress(Progress("replaying", span[1], total))
         for job in written:
             job.result()
@@ -282,7 +282,12 @@ class _Run:
             )
             return Assembled.of(decisions, lo, hi, verdicts)
 
-    def _write(self, writer: OutcomeWriter, assembled: list[Assembled]) -> None:
+    def _write(
+        self, writer: OutcomeWriter, assembled: list[Assembled], before: Future[None] | None
+    ) -> None:
+        """Write a chunk, unless the one before it could not be written."""
+        if before is not None:
+            before.result()
         with self._stages.timed("write"):
             writer.write_chunk(assembled, self._reasons)
 
