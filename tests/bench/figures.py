@@ -156,15 +156,13 @@ def _wide_targets(results: Results) -> list[Target]:
 
 
 def operator_costs(results: Results) -> dict[str, float]:
-    """Each operator's cost beside sum over the same kind of window: of folding and answering, or else of the run."""
+    """CPU time of folding and answering with each operator, beside sum over the same kind of window."""
     found: Mapping[str, Any] = results.get("operators", {}).get("operators", {})
     costs = {}
     for name, told in found.items():
-        base = found.get(f"sum {name.partition(' ')[2]}", {})
-        for member in ("fold_s", "seconds"):
-            if told.get(member) and base.get(member):
-                costs[name] = told[member] / base[member]
-                break
+        base = found.get(f"sum {name.partition(' ')[2]}")
+        if base is not None and base["fold_s"] > 0:
+            costs[name] = told["fold_s"] / base["fold_s"]
     return costs
 
 

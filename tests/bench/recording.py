@@ -14,6 +14,7 @@ from unittest import mock
 import ofs
 from ofs.ports import OutputRecords
 from ofs.runtime.outcome import OutcomeWriter
+from ofs.runtime.report import ReplayReport
 from ofs.sinks.discard import DiscardSink
 from tests.bench.texts import with_hash
 
@@ -35,14 +36,14 @@ class RecordingSink(DiscardSink):
             self._file.write(with_hash(next(self._lines).removesuffix(b"\n"), found) + b"\n")
 
 
-def record_hashes(archive: Path, plain: Path, registry: Path, target: Path) -> None:
+def record_hashes(archive: Path, plain: Path, registry: Path, target: Path) -> ReplayReport:
     """Write the decisions of `plain`, all of them answerable, to `target`, each with its true hash."""
     with (
         plain.open("rb") as lines,
         target.open("wb") as file,
         mock.patch.object(OutcomeWriter, "_elaborate", _hash_only),
     ):
-        ofs.replay(
+        report = ofs.replay(
             events=f"archive:{archive}",
             decisions=str(plain),
             features=registry,
@@ -52,6 +53,7 @@ def record_hashes(archive: Path, plain: Path, registry: Path, target: Path) -> N
         )
         if lines.read(1):
             raise RuntimeError(f"{plain}: decisions are left without a hash")
+    return report
 
 
 def _hash_only(_writer: OutcomeWriter, verdict: Any, _line: int, _reasons: object) -> bytes:

@@ -294,12 +294,10 @@ def operators(results: Results) -> str:
     for op in names:
         cells = [costs.get(f"{op} {window}") for window in windows]
         rows.append((op, *("" if cell is None else f"{cell:.2f}" for cell in cells)))
-    folded = any("fold_s" in told for told in part["operators"].values())
-    of_what = "of folding and answering" if folded else "of the whole run"
     introduction = (
         f"One feature of one operator on the account, a decision an event, the first {part['events']:,} "
-        "events, a third of "
-        f"them on one account: the time {of_what} beside that of sum over the same kind of window."
+        "events, a third of them on one account: the CPU time of folding and answering beside that of sum "
+        "over the same kind of window."
     )
     return "\n\n".join([introduction, table(("operator", *windows), rows)])
 
