@@ -186,13 +186,14 @@ class OutputRecords:
         lengths = self.lengths[first:end]
         return OutputRecords(self.keys[first:end], self.lines[start : start + sum(lengths)], lengths)
 
+    def texts(self) -> list[bytes]:
+        """The lines without line end."""
+        lines, ends = self.lines, accumulate(self.lengths)
+        return [lines[end - length : end - 1] for length, end in zip(self.lengths, ends, strict=True)]
+
     def pairs(self) -> list[tuple[str, bytes]]:
         """Keys and texts without line end."""
-        ends = accumulate(self.lengths)
-        return [
-            (key, self.lines[end - length : end - 1])
-            for key, length, end in zip(self.keys, self.lengths, ends, strict=True)
-        ]
+        return list(zip(self.keys, self.texts(), strict=True))
 
 
 @dataclass(slots=True)

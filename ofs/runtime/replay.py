@@ -37,6 +37,7 @@ from ofs.runtime.batch import Batch, chunks, read_batch
 from ofs.runtime.certificate import certificate
 from ofs.runtime.clock import Clock
 from ofs.runtime.feed import Submit
+from ofs.runtime.garbage import rare_collections
 from ofs.runtime.outcome import Assembled, OutcomeWriter, Tally
 from ofs.runtime.report import Progress, ProgressCallback, ReplayReport
 from ofs.runtime.stages import Stages
@@ -85,6 +86,7 @@ class ReplayInput:
     time_mapping: tuple[TimeMapping, ...] | None = None
 
 
+@rare_collections()
 def run_replay(
     engine: Engine,
     given: ReplayInput,
