@@ -15,7 +15,9 @@ from tests.bench.scene import OFS_TOPICS, Scene
 from tests.bench.topics import ensure_decisions, ensure_events
 
 Kind = Literal["verdicts", "features", "limit"]
-DECISIONS_TOPIC: Final = "decisions"
+DECISION_PARTITIONS: Final = 1
+"""Partitions of the topic of decisions: 1, or 4, by account as the events."""
+DECISIONS_TOPIC: Final = f"decisions.{DECISION_PARTITIONS}"
 PARQUET: Final = "answers.parquet"
 
 
@@ -36,7 +38,7 @@ class Stage:
         if with_topics:
             ensure_events(scene.broker, data, data.traffic.stream)
             with decisions.open("rb") as lines:
-                ensure_decisions(scene.broker, data, DECISIONS_TOPIC, lines, data.count)
+                ensure_decisions(scene.broker, data, DECISIONS_TOPIC, lines, DECISION_PARTITIONS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,20 +28,29 @@ def ensure_events(broker: Broker, data: Dataset, topic: str) -> None:
         _check(broker, topic, counts)
 
 
-def ensure_decisions(broker: Broker, data: Dataset, topic: str, lines: Iterable[bytes], count: int) -> None:
-    """The topic with one decision a record, in one partition, in their order; loaded where it is not complete."""
-    if not _is_complete(broker, topic, [count]):
-        broker.fresh_topics([topic], 1)
+def ensure_decisions(
+    broker: Broker, data: Dataset, topic: str, lines: Iterable[bytes], partitions: int
+) -> None:
+    """The topic with one decision an event; loaded where it is not complete.
+
+    `partitions`: 1, all in the order of arrival; or as many as the stream's, each decision in that of its account.
+    """
+    of_account = data.events.partition.tolist()
+    counts = [data.count] if partitions == 1 else data.events.counts()
+    if not _is_complete(broker, topic, counts):
+        broker.fresh_topics([topic], partitions)
         log_ms = data.events.log_ms.tolist()
-        _load(
-            broker,
-            topic,
+        records = (
             (
-                (0, b"d%09d" % number, line.removesuffix(b"\n"), log_ms[number])
-                for number, line in enumerate(lines)
-            ),
+                0 if partitions == 1 else of_account[number],
+                b"d%09d" % number,
+                line.removesuffix(b"\n"),
+                log_ms[number],
+            )
+            for number, line in enumerate(lines)
         )
-        _check(broker, topic, [count])
+        _load(broker, topic, records)
+        _check(broker, topic, counts)
 
 
 def end_offsets(broker: Broker, topic: str) -> list[int]:
