@@ -62,10 +62,15 @@ class Decisions:
     """
 
     def __new__(cls) -> Decisions: ...
+    @staticmethod
+    def decode(lines: list[bytes]) -> DecodedLines:
+        """Lines for `append`. Pure: any number of threads may decode at once."""
+    def append(self, lines: DecodedLines) -> None:
+        """Take the next lines; line numbers count from 0 over all calls."""
     def add(self, lines: list[bytes]) -> None:
-        """Append lines; line numbers count from 0 over all calls."""
+        """`append` of what `decode` gives."""
     def seal(self) -> None:
-        """No more lines: conflicts are final. All other methods but add need it."""
+        """No more lines: conflicts are final. All methods below need it."""
     def __len__(self) -> int:
         """Distinct decisions, conflicting ones left out."""
     @property
@@ -75,9 +80,11 @@ class Decisions:
         """Later copies with equal canonical bytes."""
     def dead_letters(self) -> list[tuple[int, str]]:
         """(line, NOT_AN_OBJECT | DECISION_ID_MISSING | DECISION_CONFLICT), in line order; of a conflict all copies."""
-    def digest(self) -> str:
+    def digest(self, dead: list[bytes]) -> str:
         """SHA-256 over 0x00 + SHA-256(canonical bytes) of each decision in order, then of each dead letter in line
-        order 0x01 + line as u64 BE + SHA-256(raw line)."""
+        order 0x01 + line as u64 BE + SHA-256(raw line). `dead`: the line of each dead letter, which are not held.
+
+        Raises ValueError where they are not as many."""
     def lines(self, lo: int, hi: int) -> list[int]:
         """The line number of each decision in `[lo, hi)`."""
     def ids(self, lo: int, hi: int) -> list[str]: ...
@@ -98,6 +105,12 @@ class Decisions:
         excluded, have an as-of, and have a cut there with cut_from <= cut < cut_to; sorted by cut, then index."""
     def cut_max(self, stream: str, partition: int, lo: int, hi: int) -> int:
         """The largest cut there of the answerable or still to be derived decisions `[lo, hi)`; -1 when none."""
+
+@final
+class DecodedLines:
+    """Lines in their order, each decoded alone."""
+
+    def __len__(self) -> int: ...
 
 @final
 class Shape:

@@ -275,6 +275,6 @@ class DecisionSource(Protocol):
 
     name: str
 
-    def lines(self) -> Iterator[bytes]:
-        """One JSON text a line, without the line end. Raises SourceError."""
+    def blocks(self) -> Iterator[list[bytes]]:
+        """The lines in their order, some at a time: one JSON text a line, without the line end. Raises SourceError."""
         ...

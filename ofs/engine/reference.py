@@ -103,8 +103,15 @@ class ReferenceDecisions:
         self._pins: list[bytes] = []
         self.duplicates = 0
 
-    def add(self, lines: list[bytes]) -> None:
+    @staticmethod
+    def decode(lines: list[bytes]) -> list[bytes]:
+        return lines
+
+    def append(self, lines: list[bytes]) -> None:
         self._lines.extend(lines)
+
+    def add(self, lines: list[bytes]) -> None:
+        self.append(self.decode(lines))
 
     @property
     def line_count(self) -> int:
@@ -166,12 +173,12 @@ class ReferenceDecisions:
     def dead_letters(self) -> list[tuple[int, str]]:
         return self._dead
 
-    def digest(self) -> str:
+    def digest(self, dead: list[bytes]) -> str:
         digest = hashlib.sha256()
         for entry in self._entries:
             digest.update(b"\x00" + hashlib.sha256(canonical_text(entry.text)).digest())
-        for number, _ in self._dead:
-            digest.update(b"\x01" + number.to_bytes(8, "big") + hashlib.sha256(self._lines[number]).digest())
+        for (number, _), line in zip(self._dead, dead, strict=True):
+            digest.update(b"\x01" + number.to_bytes(8, "big") + hashlib.sha256(line).digest())
         return digest.hexdigest()
 
     def lines(self, lo: int, hi: int) -> list[int]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
-from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from ofs.canonical import sha256_hex
 from ofs.contracts import DeadLetter
@@ -13,9 +14,10 @@ from ofs.engine.port import DecisionSet, Engine
 from ofs.errors import SourceError, invariant
 from ofs.planner.decisions import Decision, decode_decision
 from ofs.ports import DecisionSource
+from ofs.runtime.feed import Submit
 from ofs.runtime.report import Progress, ProgressCallback
 
-_READ_LINES: Final = 8_192
+_AHEAD: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +31,31 @@ class Batch:
     digest: str
 
 
-def read_batch(engine: Engine, source: DecisionSource, progress: ProgressCallback) -> Batch:
-    """Read all decisions. Raises SourceError, also where a second reading shows other lines."""
+def at_once(job: Callable[..., Any], *given: Any) -> Future[Any]:
+    """A job done by its caller."""
+    done: Future[Any] = Future()
+    done.set_result(job(*given))
+    return done
+
+
+def read_batch(
+    engine: Engine, source: DecisionSource, progress: ProgressCallback, submit: Submit = at_once
+) -> Batch:
+    """Read all decisions; lines are decoded by jobs, ahead of the one that is taken up next.
+
+    Raises SourceError, also where a second reading shows other lines.
+    """
     decisions = engine.decisions()
-    lines = source.lines()
     done = 0
-    while chunk := list(islice(lines, _READ_LINES)):
-        decisions.add(chunk)
-        done += len(chunk)
+    for size, lines in _decoded(decisions, source, submit):
+        decisions.append(lines)
+        done += size
         progress(Progress("reading decisions", done, None))
     decisions.seal()
-    digest = decisions.digest()
     irregular, dead = decisions.irregular(), decisions.dead_letters()
     line_of = dict(zip(irregular, (decisions.lines(index, index + 1)[0] for index in irregular), strict=True))
     texts = _texts(source, {*line_of.values(), *(line for line, _ in dead)})
+    digest = decisions.digest([texts[line] for line, _ in dead])
     return Batch(
         source=source,
         decisions=decisions,
@@ -52,22 +65,39 @@ def read_batch(engine: Engine, source: DecisionSource, progress: ProgressCallbac
     )
 
 
+def _decoded(decisions: DecisionSet, source: DecisionSource, submit: Submit) -> Iterator[tuple[int, Any]]:
+    """(how many lines, the lines decoded) of each block in order; a few blocks are read and decoded ahead."""
+    jobs: deque[tuple[int, Future[Any]]] = deque()
+    for block in source.blocks():
+        if len(jobs) == _AHEAD:
+            size, job = jobs.popleft()
+            yield size, job.result()
+        jobs.append((len(block), submit(decisions.decode, block)))
+    for size, job in jobs:
+        yield size, job.result()
+
+
 class LineCursor:
     """Goes forward through the decision lines, to those whose text is asked for."""
 
     def __init__(self, source: DecisionSource) -> None:
-        self._lines = enumerate(source.lines())
-        self._name = source.name
+        self._blocks: Final = source.blocks()
+        self._name: Final = source.name
+        self._block: list[bytes] = []
+        self._first = 0
 
     def text(self, line: int) -> bytes:
         """The text of a line; asked for in ascending order."""
-        for number, text in self._lines:
-            if number == line:
-                return text
-        raise SourceError(
-            f"{self._name}: line {line + 1} is gone, it was there when the run began",
-            hint="keep the decisions as they are during a run",
-        )
+        while line >= self._first + len(self._block):
+            self._first += len(self._block)
+            block = next(self._blocks, None)
+            if block is None:
+                raise SourceError(
+                    f"{self._name}: line {line + 1} is gone, it was there when the run began",
+                    hint="keep the decisions as they are during a run",
+                )
+            self._block = block
+        return self._block[line - self._first]
 
 
 def decode_line(text: bytes) -> Decision:

@@ -7,7 +7,8 @@ import shutil
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from io import BufferedIOBase
 from pathlib import Path
 from typing import IO, Final
 
@@ -15,6 +16,8 @@ from ofs.errors import SourceError
 
 STDIN: Final = "-"
 _GZIP_MAGIC: Final = b"\x1f\x8b"
+_BLOCK_LINES: Final = 1_024
+_BLOCK_BYTES: Final = 1 << 20
 
 
 class MemoryDecisionSource:
@@ -22,11 +25,12 @@ class MemoryDecisionSource:
 
     def __init__(self, lines: Sequence[bytes], name: str = "memory") -> None:
         self.name = name
-        self._lines = tuple(lines)
+        self._lines = list(lines)
 
-    def lines(self) -> Iterator[bytes]:
-        """One JSON text a line."""
-        return iter(self._lines)
+    def blocks(self) -> Iterator[list[bytes]]:
+        """The lines, some at a time."""
+        for first in range(0, len(self._lines), _BLOCK_LINES):
+            yield self._lines[first : first + _BLOCK_LINES]
 
 
 class FileDecisionSource:
@@ -45,17 +49,17 @@ class FileDecisionSource:
         self._seen: tuple[int, int, int] | None = None
         self.name = "stdin" if self._is_stdin else self._path.name
 
-    def lines(self) -> Iterator[bytes]:
-        """One JSON text a line, without the line end. Raises SourceError."""
+    def blocks(self) -> Iterator[list[bytes]]:
+        """The lines, some at a time, without the line ends. Raises SourceError."""
         try:
             path = self._readable_twice()
             self._check_unchanged(path)
             with path.open("rb") as file:
                 zipped = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
                 file.seek(0)
-                source: Iterable[bytes] = gzip.GzipFile(fileobj=file) if zipped else file
-                for line in source:
-                    yield line.removesuffix(b"\n")
+                source = gzip.GzipFile(fileobj=file) if zipped else file
+                while lines := _whole_lines(source):
+                    yield lines
             self._check_unchanged(path)
         except (OSError, EOFError, zlib.error) as error:
             raise SourceError(f"decisions {self.name}: cannot be read: {_reason(error)}") from error
@@ -87,6 +91,16 @@ class FileDecisionSource:
         spool.flush()
         self._spool = spool
         return Path(spool.name)
+
+
+def _whole_lines(file: BufferedIOBase) -> list[bytes]:
+    """The lines of the next block of bytes, the last one read to its end; none at the end of the file."""
+    block = file.read(_BLOCK_BYTES)
+    block += file.readline()
+    lines = block.split(b"\n")
+    if not lines[-1]:
+        lines.pop()  # what stands behind the last line end is no line
+    return lines
 
 
 def _reason(error: Exception) -> str:

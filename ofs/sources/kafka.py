@@ -143,8 +143,8 @@ class KafkaDecisionSource:
             self._ranges = self._cluster.bounds(self.name, range(self._partitions()))
         return dict(self._ranges)
 
-    def lines(self) -> Iterator[bytes]:
-        """One JSON text a line. Raises SourceError where an offset is no longer there."""
+    def blocks(self) -> Iterator[list[bytes]]:
+        """The lines, some at a time. Raises SourceError where an offset is no longer there."""
         partitions = self._partitions()
         ranges = self.ranges()
         held = self._cluster.bounds(self.name, range(partitions))
@@ -157,8 +157,7 @@ class KafkaDecisionSource:
                     f"the log starts at {held[partition].start}"
                 )
             for messages in read_range(self._cluster, self.name, partition, span, lambda: _DECISION_RECORDS):
-                for message in messages:
-                    yield message.value() or b""
+                yield [message.value() or b"" for message in messages]
         self._partitions()
 
     def _partitions(self) -> int:

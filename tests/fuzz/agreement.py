@@ -108,8 +108,8 @@ def decisions(lines: Sequence[bytes]) -> Hashable:
     for some in (native, reference):
         some.add(list(lines))
         some.seal()
-    expected = _seen(reference)
-    found = _seen(native)
+    expected = _seen(reference, lines)
+    found = _seen(native, lines)
     assert found == expected, _differing(found, expected)
     return (
         tuple(reason for _, reason in expected["dead_letters"]),
@@ -123,7 +123,7 @@ def _differing(found: dict[str, Any], expected: dict[str, Any]) -> str:
     return "; ".join(f"{name}: the core {found[name]!r}, the reference {expected[name]!r}" for name in parts)
 
 
-def _seen(found: DecisionSet) -> dict[str, Any]:
+def _seen(found: DecisionSet, lines: Sequence[bytes]) -> dict[str, Any]:
     count = len(found)
     shapes = found.shapes()
     members = [found.members(number) for number in range(len(shapes))]
@@ -132,7 +132,7 @@ def _seen(found: DecisionSet) -> dict[str, Any]:
         "lines": (found.line_count, found.lines(0, count), found.ids(0, count), found.duplicates),
         "dead_letters": found.dead_letters(),
         "irregular": found.irregular(),
-        "digest": found.digest(),
+        "digest": found.digest([lines[number] for number, _ in found.dead_letters()]),
         "pins": found.pins(),
         "shapes": [{name: _plain(getattr(shape, name)) for name in _SHAPE} for shape in shapes],
         "members": [(some.indexes, some.as_of_us, some.decided_us, some.cuts) for some in members],

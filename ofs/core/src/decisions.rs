@@ -5,14 +5,17 @@ use std::fmt;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use sha2::{Digest, Sha256};
 
-use crate::digest::Hash;
-use crate::pins::PinsTable;
+use crate::digest::{Hash, sha256};
 use crate::record::AsOfBasis;
-use crate::shapes::{Shape, ShapeTable};
+use crate::shapes::Shape;
 
+mod arena;
 mod intake;
+mod lines;
 mod view;
 
+use arena::{Arena, Key, Regular};
+pub use lines::DecodedLines;
 pub use view::DecisionView;
 
 /// Why a line is no decision.
@@ -42,6 +45,7 @@ pub enum Misuse {
     NoShape,
     GroupCount,
     NotWatermark,
+    DeadLetterCount,
 }
 
 impl fmt::Display for Misuse {
@@ -53,6 +57,7 @@ impl fmt::Display for Misuse {
             Misuse::NoShape => "no shape has this index",
             Misuse::GroupCount => "a shape is bound to as many group indexes as it has groups",
             Misuse::NotWatermark => "only a regular decision of the watermark basis takes a derived as-of",
+            Misuse::DeadLetterCount => "the digest takes the line of each dead letter",
         })
     }
 }
@@ -62,8 +67,7 @@ impl fmt::Display for Misuse {
 struct Row {
     line: u64,
     canonical: Hash,
-    raw: Hash,
-    /// Where in `texts` the id begins; the request id and the keys' ids follow it.
+    /// Where in the arena's texts the id begins; the request id and the keys' ids follow it.
     text: usize,
     id_len: u32,
     conflict: bool,
@@ -71,52 +75,22 @@ struct Row {
     regular: Option<Regular>,
 }
 
-/// What a regular decision has beside its id.
-#[derive(Debug, Clone)]
-struct Regular {
-    shape: u32,
-    request_len: Option<u32>,
-    keys: usize,
-    key_count: u32,
-    cuts: usize,
-    as_of_us: i64,
-    decided_us: i64,
-    online_hash: Hash,
-    /// Position in `features` of the digest of the online features.
-    features: Option<u32>,
-}
-
-/// A key of a decision: its type's number and the length of its id.
-#[derive(Debug, Clone, Copy)]
-struct Key {
-    key_type: u32,
-    id_len: u32,
-}
-
-/// A copy of a decision that came before: its position then, its line and the digest of its bytes.
+/// A copy of a decision that came before: its position then, and its line.
 struct Copy {
     row: usize,
     line: u64,
-    raw: Hash,
 }
 
 /// See the module. First lines are added, then `seal` makes conflicts final, then the rest may be asked.
 #[derive(Default)]
 pub struct Decisions {
     rows: Vec<Row>,
-    texts: String,
-    keys: Vec<Key>,
-    key_types: Vec<Box<str>>,
-    key_type_ids: HashMap<Box<str>, u32>,
-    cuts: Vec<i64>,
-    features: Vec<Hash>,
+    arena: Arena,
     derived_as_of_us: HashMap<usize, i64>,
-    pins: PinsTable,
-    shapes: ShapeTable,
     by_id: HashTable<usize>,
     hasher: DefaultHashBuilder,
     copies: Vec<Copy>,
-    dead: Vec<(u64, DeadLetter, Hash)>,
+    dead: Vec<(u64, DeadLetter)>,
     line_count: u64,
     duplicates: u64,
     sealed: bool,
@@ -142,23 +116,26 @@ impl Decisions {
     }
 
     /// (line, reason), in line order.
-    pub fn dead_letters(&self) -> impl Iterator<Item = (u64, DeadLetter)> + '_ {
-        self.dead.iter().map(|(line, reason, _)| (*line, *reason))
+    pub fn dead_letters(&self) -> &[(u64, DeadLetter)] {
+        &self.dead
     }
 
-    /// The digest of all that was decided and of all that was no decision.
-    pub fn digest(&self) -> Hash {
+    /// The digest of all that was decided and of all that was no decision. `dead`: the line of each dead letter.
+    pub fn digest<'l>(&self, dead: impl ExactSizeIterator<Item = &'l [u8]>) -> Result<Hash, Misuse> {
+        if dead.len() != self.dead.len() {
+            return Err(Misuse::DeadLetterCount);
+        }
         let mut hasher = Sha256::new();
         for row in &self.rows {
             hasher.update([0]);
             hasher.update(row.canonical);
         }
-        for (line, _, raw) in &self.dead {
+        for ((line, _), text) in self.dead.iter().zip(dead) {
             hasher.update([1]);
             hasher.update(line.to_be_bytes());
-            hasher.update(raw);
+            hasher.update(sha256(text));
         }
-        hasher.finalize().into()
+        Ok(hasher.finalize().into())
     }
 
     pub fn line(&self, index: usize) -> Option<u64> {
@@ -166,7 +143,7 @@ impl Decisions {
     }
 
     pub fn id(&self, index: usize) -> &str {
-        id_of(&self.rows, &self.texts, index)
+        id_of(&self.rows, &self.arena.texts, index)
     }
 
     /// Decisions that are not understood here, ascending.
@@ -175,18 +152,18 @@ impl Decisions {
     }
 
     pub fn shapes(&self) -> &[Shape] {
-        &self.shapes.shapes
+        &self.arena.shapes.shapes
     }
 
     /// Distinct canonical pins of the regular decisions; a position is a scope.
     pub fn pins(&self) -> impl ExactSizeIterator<Item = &[u8]> {
-        (0..self.pins.len()).map(|id| self.pins.canonical(u32::try_from(id).unwrap_or(u32::MAX)))
+        (0..self.arena.pins.len()).map(|id| self.arena.pins.canonical(u32::try_from(id).unwrap_or(u32::MAX)))
     }
 
     /// Gives a shape its groups' positions in the plan.
     pub fn bind(&mut self, shape: usize, group_indexes: Vec<u32>) -> Result<(), Misuse> {
         self.check_sealed()?;
-        let shape = self.shapes.shapes.get_mut(shape).ok_or(Misuse::NoShape)?;
+        let shape = self.arena.shapes.shapes.get_mut(shape).ok_or(Misuse::NoShape)?;
         if group_indexes.len() != shape.groups.len() {
             return Err(Misuse::GroupCount);
         }

@@ -183,6 +183,18 @@ impl PinsTable {
         id
     }
 
+    /// The id of canonical pins of another table, a new one where this table did not hold them.
+    pub fn intern_canonical(&mut self, pins: &[u8]) -> u32 {
+        if let Some(id) = self.ids.get(pins) {
+            return *id;
+        }
+        let id = self.next_id();
+        self.ids.insert(pins.into(), id);
+        self.canonical.push(pins.into());
+        self.last = None;
+        id
+    }
+
     /// The canonical bytes of an id of this table.
     pub fn canonical(&self, id: u32) -> &[u8] {
         self.canonical.get(id as usize).map(AsRef::as_ref).unwrap_or_default()

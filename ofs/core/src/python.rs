@@ -57,6 +57,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(inspect, module)?)?;
     module.add_class::<digest::PyRangeDigest>()?;
     module.add_class::<decisions::PyDecisions>()?;
+    module.add_class::<decisions::PyDecodedLines>()?;
     module.add_class::<decisions::PyShape>()?;
     module.add_class::<decisions::PyMembers>()?;
     module.add_class::<plan::PyPlan>()?;

@@ -1,5 +1,7 @@
 //! What many decisions have in common: pins, hash rule, groups, streams and the kind of as-of.
 
+use std::sync::Arc;
+
 use hashbrown::HashMap;
 
 use crate::record::{AsOfBasis, Record};
@@ -111,8 +113,10 @@ impl Shape {
 /// Numbers distinct shapes.
 #[derive(Debug, Default)]
 pub struct ShapeTable {
-    ids: HashMap<Box<[u8]>, u32>,
+    ids: HashMap<Arc<[u8]>, u32>,
     pub shapes: Vec<Shape>,
+    /// What tells each shape from the others, its scope first.
+    marks: Vec<Arc<[u8]>>,
     scratch: Vec<u8>,
 }
 
@@ -127,9 +131,29 @@ impl ShapeTable {
         if let Some(id) = self.ids.get(self.scratch.as_slice()) {
             return *id;
         }
+        self.push(Shape::of(record, scope))
+    }
+
+    /// The number here of a shape of another table, with the scope that its pins have here.
+    pub fn adopt(&mut self, from: &ShapeTable, there: u32, scope: u32) -> u32 {
+        let there = there as usize;
+        let (Some(mark), Some(shape)) = (from.marks.get(there), from.shapes.get(there)) else { return u32::MAX };
+        self.scratch.clear();
+        self.scratch.extend_from_slice(&scope.to_le_bytes());
+        self.scratch.extend_from_slice(mark.get(size_of::<u32>()..).unwrap_or_default());
+        if let Some(id) = self.ids.get(self.scratch.as_slice()) {
+            return *id;
+        }
+        self.push(Shape { scope, ..shape.clone() })
+    }
+
+    /// A shape whose mark is in `scratch`.
+    fn push(&mut self, shape: Shape) -> u32 {
         let id = u32::try_from(self.shapes.len()).unwrap_or(u32::MAX);
-        self.ids.insert(self.scratch.as_slice().into(), id);
-        self.shapes.push(Shape::of(record, scope));
+        let mark: Arc<[u8]> = self.scratch.as_slice().into();
+        self.ids.insert(Arc::clone(&mark), id);
+        self.marks.push(mark);
+        self.shapes.push(shape);
         id
     }
 

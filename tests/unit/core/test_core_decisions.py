@@ -21,7 +21,9 @@ def sealed(*lines: bytes) -> _core.Decisions:
     decisions = _core.Decisions()
     half = len(lines) // 2
     decisions.add(list(lines[:half]))
-    decisions.add(list(lines[half:]))
+    decoded = decisions.decode(list(lines[half:]))
+    assert len(decoded) == len(lines) - half
+    decisions.append(decoded)
     decisions.seal()
     return decisions
 
@@ -63,7 +65,7 @@ def test_digest_covers_decisions_and_dead_letters() -> None:
     parts = b"\0" + hashlib.sha256(b'{"decision_id":"b","x":1}').digest()
     parts += b"\0" + hashlib.sha256(_core.canonical(decision("a"))).digest()
     parts += b"\1" + (0).to_bytes(8, "big") + hashlib.sha256(dead).digest()
-    assert decisions.digest() == hashlib.sha256(parts).hexdigest()
+    assert decisions.digest([dead]) == hashlib.sha256(parts).hexdigest()
 
 
 REGULAR: list[dict[str, str | None]] = [
@@ -207,6 +209,10 @@ def test_decisions_refuse_calls_that_cannot_be_meant() -> None:
     decisions = sealed(decision("a"))
     with pytest.raises(ValueError, match="no line"):
         decisions.add([b"{}"])
+    with pytest.raises(ValueError, match="no line"):
+        decisions.append(decisions.decode([]))
+    with pytest.raises(ValueError, match="each dead letter"):
+        decisions.digest([b"{}"])
     with pytest.raises(ValueError, match="group indexes"):
         decisions.bind(0, [])
     with pytest.raises(ValueError, match="no shape"):

@@ -216,7 +216,7 @@ def test_the_engines_call_the_same_decisions_irregular(reason: str, name: str, v
         decisions.add(lines)
         decisions.seal()
         found.append(
-            (decisions.irregular(), decisions.ids(0, 2), len(decisions.shapes()), decisions.digest())
+            (decisions.irregular(), decisions.ids(0, 2), len(decisions.shapes()), decisions.digest([]))
         )
     assert found[0] == found[1]
     assert found[0][0] == [1], reason

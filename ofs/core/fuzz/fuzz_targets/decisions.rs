@@ -10,7 +10,7 @@ fuzz_target!(|data: &[u8]| {
     let mut decisions = Decisions::default();
     assert!(decisions.add(lines.iter().copied()).is_ok());
     assert!(decisions.seal().is_ok());
-    let dead = decisions.dead_letters().count();
+    let dead = decisions.dead_letters().len();
     let copies = usize::try_from(decisions.duplicates()).unwrap_or(usize::MAX);
     assert_eq!(decisions.len() + copies + dead, lines.len(), "a line is lost");
     let regular: usize = decisions.shapes().iter().map(|shape| shape.decisions.len()).sum();

@@ -27,7 +27,7 @@ fn sealed(lines: &[&str]) -> Decisions {
 }
 
 fn dead(decisions: &Decisions) -> Vec<(u64, &'static str)> {
-    decisions.dead_letters().map(|(line, reason)| (line, reason.as_str())).collect()
+    decisions.dead_letters().iter().map(|(line, reason)| (*line, reason.as_str())).collect()
 }
 
 #[test]
@@ -95,7 +95,8 @@ fn digests_decisions_in_order_then_dead_letters() {
         bytes.extend(line.to_be_bytes());
         bytes.extend(sha256(raw.as_bytes()));
     }
-    assert_eq!(decisions.digest(), sha256(&bytes));
+    assert_eq!(decisions.digest([&b"nonsense"[..], b"[ ]"].into_iter()), Ok(sha256(&bytes)));
+    assert_eq!(decisions.digest([&b"nonsense"[..]].into_iter()), Err(Misuse::DeadLetterCount));
 }
 
 #[test]
@@ -221,6 +222,55 @@ fn refuses_calls_out_of_turn() {
 #[test]
 fn of_no_lines_has_the_digest_of_no_bytes() {
     let decisions = sealed(&[]);
-    assert_eq!((decisions.len(), decisions.digest()), (0, sha256(b"")));
+    assert_eq!((decisions.len(), decisions.digest([].into_iter())), (0, Ok(sha256(b""))));
     assert!(decisions.is_empty() && decisions.shapes().is_empty() && decisions.cut_max("s", 0, 0, 0) == -1);
+}
+
+/// Everything that can be asked of sealed decisions.
+fn told(decisions: &Decisions) -> String {
+    let views: Vec<String> = (0..decisions.len())
+        .map(|index| {
+            let Some(view) = decisions.view(index) else { return decisions.id(index).to_owned() };
+            let keys: Vec<_> = view.keys().collect();
+            format!(
+                "{:?}",
+                (
+                    (view.id, view.request_id, view.pins, view.shape_index, view.cuts, keys),
+                    (view.as_of_given_us, decisions.decided_us(index), view.online_hash, view.online_features_digest),
+                )
+            )
+        })
+        .collect();
+    let dead = decisions.dead_letters();
+    let counts = (decisions.line_count(), decisions.duplicates());
+    format!("{views:?} {dead:?} {counts:?} {:?}", decisions.shapes())
+}
+
+#[test]
+fn takes_up_decoded_lines_as_if_they_were_added_one_by_one() {
+    let with = |more: &str| line("d", "b", SPEC, &[3, 4], more);
+    let lines = [
+        line("gone", "first", SPEC, &[1], ""),
+        line("a", "second", SPEC, &[10, 20], ",\"request_id\":\"r\u{e9}\""),
+        "[]".to_owned(),
+        line("gone", "first", SPEC, &[2], ""),
+        line("b", "third", WATERMARK, &[5], ",\"online_features\":{\"x\":1}"),
+        line("a", "second", SPEC, &[10, 20], ",\"request_id\":\"r\u{e9}\""),
+        "{\"decision_id\":\"odd\"}".to_owned(),
+        with(",\"online_features\":{\"x\":2}").replace("\"card\"", "\"till\""),
+        line("e", "second", SPEC, &[7, 8], ""),
+        "{}".to_owned(),
+    ];
+    let whole = told(&sealed(&lines.each_ref().map(String::as_str)));
+    for size in 1..lines.len() {
+        let mut decisions = Decisions::default();
+        for chunk in lines.chunks(size) {
+            let decoded = DecodedLines::of(chunk.iter().map(|line| line.as_bytes()));
+            assert_eq!((decoded.len(), decoded.is_empty()), (chunk.len(), false));
+            decisions.append(&decoded).unwrap();
+        }
+        decisions.seal().unwrap();
+        assert_eq!(told(&decisions), whole, "{size} lines at a time");
+        assert_eq!(decisions.append(&DecodedLines::default()), Err(Misuse::Sealed));
+    }
 }

@@ -53,30 +53,30 @@ impl Decisions {
     pub fn view(&self, index: usize) -> Option<DecisionView<'_>> {
         let row = self.rows.get(index)?;
         let regular = row.regular.as_ref()?;
-        let shape = self.shapes.shapes.get(regular.shape as usize)?;
+        let shape = self.arena.shapes.shapes.get(regular.shape as usize)?;
         let as_of_given_us = shape.has_as_of.then_some(regular.as_of_us);
         let as_of_us = match shape.as_of_basis {
             AsOfBasis::Watermark => self.derived_as_of_us.get(&index).copied(),
             AsOfBasis::EventTime | AsOfBasis::IngestTime => as_of_given_us,
         };
-        let rest = self.texts.get(row.text..)?;
+        let rest = self.arena.texts.get(row.text..)?;
         let (id, rest) = rest.split_at_checked(row.id_len as usize)?;
         let (request_id, key_texts) = rest.split_at_checked(regular.request_len.unwrap_or(0) as usize)?;
         Some(DecisionView {
             index,
             id,
             request_id: regular.request_len.map(|_| request_id),
-            pins: self.pins.canonical(shape.scope),
+            pins: self.arena.pins.canonical(shape.scope),
             shape_index: regular.shape,
             shape,
-            cuts: self.cuts.get(regular.cuts..regular.cuts + shape.cut_count())?,
+            cuts: self.arena.cuts.get(regular.cuts..regular.cuts + shape.cut_count())?,
             as_of_given_us,
             as_of_us,
             online_hash: shape.has_hash.then_some(regular.online_hash),
-            online_features_digest: regular.features.and_then(|at| self.features.get(at as usize).copied()),
+            online_features_digest: regular.features.and_then(|at| self.arena.features.get(at as usize).copied()),
             answerable: shape.group_indexes.is_some() && !row.excluded && as_of_us.is_some(),
-            keys: self.keys.get(regular.keys..regular.keys + regular.key_count as usize)?,
-            key_types: &self.key_types,
+            keys: self.arena.keys.get(regular.keys..regular.keys + regular.key_count as usize)?,
+            key_types: &self.arena.key_types,
             key_texts,
         })
     }
@@ -102,7 +102,7 @@ impl Decisions {
         let cuts = rows.iter().filter(|row| !row.excluded).filter_map(|row| {
             let regular = row.regular.as_ref()?;
             let position = (*positions.get(regular.shape as usize)?)?;
-            self.cuts.get(regular.cuts + position).copied()
+            self.arena.cuts.get(regular.cuts + position).copied()
         });
         cuts.max().unwrap_or(-1)
     }

@@ -1,11 +1,11 @@
-//! `Decisions`, `Shape` and `Members`.
+//! `Decisions`, `DecodedLines`, `Shape` and `Members`.
 
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 
 use super::queries::PyQueries;
 use super::{checked_range, value_error};
-use crate::decisions::{Decisions, Misuse};
+use crate::decisions::{Decisions, DecodedLines, Misuse};
 use crate::digest::hex;
 use crate::queries::Queries;
 use crate::shapes::Shape;
@@ -31,6 +31,15 @@ impl PyDecisions {
         PyDecisions { inner: Decisions::default() }
     }
 
+    #[staticmethod]
+    fn decode(py: Python<'_>, lines: Vec<PyBackedBytes>) -> PyDecodedLines {
+        PyDecodedLines { inner: py.detach(|| DecodedLines::of(lines.iter().map(|line| &**line))) }
+    }
+
+    fn append(&mut self, py: Python<'_>, lines: &PyDecodedLines) -> PyResult<()> {
+        py.detach(|| self.inner.append(&lines.inner)).map_err(value_error)
+    }
+
     fn add(&mut self, py: Python<'_>, lines: Vec<PyBackedBytes>) -> PyResult<()> {
         py.detach(|| self.inner.add(lines.iter().map(|line| &**line))).map_err(value_error)
     }
@@ -54,12 +63,13 @@ impl PyDecisions {
     }
 
     fn dead_letters(&self) -> PyResult<Vec<(u64, &'static str)>> {
-        Ok(self.sealed()?.dead_letters().map(|(line, reason)| (line, reason.as_str())).collect())
+        Ok(self.sealed()?.dead_letters().iter().map(|(line, reason)| (*line, reason.as_str())).collect())
     }
 
-    fn digest(&self, py: Python<'_>) -> PyResult<String> {
+    fn digest(&self, py: Python<'_>, dead: Vec<PyBackedBytes>) -> PyResult<String> {
         let decisions = self.sealed()?;
-        Ok(hex(&py.detach(|| decisions.digest())))
+        let digest = py.detach(|| decisions.digest(dead.iter().map(|line| &**line)));
+        Ok(hex(&digest.map_err(value_error)?))
     }
 
     fn lines(&self, lo: usize, hi: usize) -> PyResult<Vec<u64>> {
@@ -125,6 +135,19 @@ impl PyDecisions {
         let decisions = self.sealed()?;
         let range = checked_range(lo, hi, decisions.len())?;
         Ok(py.detach(|| decisions.cut_max(stream, partition, range.start, range.end)))
+    }
+}
+
+/// Lines in their order, each decoded alone.
+#[pyclass(name = "DecodedLines", module = "ofs._core", frozen)]
+pub struct PyDecodedLines {
+    pub inner: DecodedLines,
+}
+
+#[pymethods]
+impl PyDecodedLines {
+    fn __len__(&self) -> usize {
+        self.inner.len()
     }
 }
 
