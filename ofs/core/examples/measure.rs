@@ -1,15 +1,18 @@
-//! Microseconds an item of the core's ground, on one thread: `cargo run --release --no-default-features --example measure`.
+//! Microseconds an item of the core's ground, on one thread: `cargo run --release --no-default-features --example measure
+//! [NAME...]`.
 
 use std::hint::black_box;
 use std::time::Instant;
 
 use _core::admit::{Event, PathSet, admit};
-use _core::canonical::canonicalize;
-use _core::decisions::Decisions;
+use _core::canonical::Canonicalizer;
+use _core::decisions::{Decisions, DecodedLines};
 use _core::digest::RangeDigest;
 use _core::pins::PinsTable;
 
 const COUNT: usize = 200_000;
+const PART: usize = 4_000;
+const CHUNK: usize = 1_000;
 
 fn pins(separator: &str) -> String {
     [
@@ -61,18 +64,24 @@ fn decision(number: usize) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The best of three rounds over all items.
-fn measure<'i>(what: &str, items: &'i [Vec<u8>], mut run: impl FnMut(&'i [Vec<u8>])) {
+/// The line as many write it: spaces behind colons and commas.
+fn loosened(line: &[u8]) -> Vec<u8> {
+    String::from_utf8_lossy(line).replace("\":", "\": ").replace(",\"", ", \"").into_bytes()
+}
+
+/// The best of all parts in three rounds; only what the arguments name, where there are some.
+fn measure<'i>(what: &str, items: &'i [Vec<u8>], part: usize, mut run: impl FnMut(&'i [Vec<u8>])) {
+    if std::env::args().len() > 1 && !std::env::args().any(|named| named == what) {
+        return;
+    }
+    let parts = (0..3).flat_map(|_| items.chunks(part));
+    let best = parts.map(|items| {
+        let start = Instant::now();
+        run(items);
+        start.elapsed().as_secs_f64() / items.len() as f64
+    });
+    let each = best.fold(f64::INFINITY, f64::min) * 1e6;
     let bytes: usize = items.iter().map(Vec::len).sum();
-    let best = (0..3)
-        .map(|_| {
-            let start = Instant::now();
-            run(items);
-            start.elapsed()
-        })
-        .min()
-        .unwrap_or_default();
-    let each = best.as_secs_f64() * 1e6 / items.len() as f64;
     println!("{what}: {each:.2} us an item of {} bytes", bytes / items.len());
 }
 
@@ -81,31 +90,56 @@ fn main() {
     let Some((set, _)) = PathSet::new(&paths) else { return };
     let events: Vec<Vec<u8>> = (0..COUNT).map(envelope).collect();
     let decisions: Vec<Vec<u8>> = (0..COUNT).map(decision).collect();
-    measure("admit + pins", &events, |items| {
-        let (mut event, mut table, mut admitted) = (Event::default(), PinsTable::default(), 0);
+    let loose: Vec<Vec<u8>> = decisions.iter().map(|line| loosened(line)).collect();
+    measure("admit + pins", &events, PART, |items| {
+        let (mut event, mut table, mut admitted, mut version) = (Event::default(), PinsTable::default(), 0, 0);
         for value in items {
             admitted += usize::from(admit(Some(value), &set, &mut event).is_ok());
-            black_box(table.intern(&event.pins));
+            if event.pins_version != version {
+                version = event.pins_version;
+                black_box(table.intern(&event.pins));
+            }
         }
         if admitted != items.len() {
             println!("only {admitted} admitted");
         }
     });
-    measure("content digest", &events, |items| {
+    measure("content digest", &events, PART, |items| {
         let mut digest = RangeDigest::default();
         for (offset, value) in (0..).zip(items) {
             black_box(digest.update_one(offset, offset, 1, None, Some(value), [].into_iter()).is_ok());
         }
         black_box(digest.root());
     });
-    measure("canonical", &decisions, |items| {
+    measure("canonical", &decisions, PART, |items| {
+        let mut canonicalizer = Canonicalizer::default();
         for value in items {
-            black_box(canonicalize(value).is_ok());
+            black_box(canonicalizer.write(value).is_ok());
         }
     });
-    measure("decisions", &decisions, |items| {
+    measure("canonical, not given so", &loose, PART, |items| {
+        let mut canonicalizer = Canonicalizer::default();
+        for value in items {
+            black_box(canonicalizer.write(value).is_ok());
+        }
+    });
+    measure("decode decisions, not given so", &loose, PART, |items| {
+        for chunk in items.chunks(CHUNK) {
+            black_box(DecodedLines::of(chunk.iter().map(Vec::as_slice)).len());
+        }
+    });
+    measure("decode decisions", &decisions, PART, |items| {
+        for chunk in items.chunks(CHUNK) {
+            black_box(DecodedLines::of(chunk.iter().map(Vec::as_slice)).len());
+        }
+    });
+    let decoded: Vec<DecodedLines> =
+        decisions.chunks(CHUNK).map(|chunk| DecodedLines::of(chunk.iter().map(Vec::as_slice))).collect();
+    measure("take up decisions", &decisions, COUNT, |items| {
         let mut held = Decisions::default();
-        black_box(held.add(items.iter().map(Vec::as_slice)).is_ok());
+        for lines in &decoded {
+            black_box(held.append(lines).is_ok());
+        }
         black_box(held.seal().is_ok());
         if held.shapes().len() != 1 || held.len() != items.len() {
             println!("{} shapes of {} decisions", held.shapes().len(), held.len());

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
+use simdutf8::basic::from_utf8;
+
 use crate::json::{Field, NotJson, Scanner, TEXT_MAX};
-use crate::pins::{PinFields, Pins};
+use crate::pins::{Pins, RepeatedPins};
 use crate::time::parse_ts;
 
 /// Characters of an event's id and type.
@@ -178,7 +180,10 @@ pub struct Event<'a> {
     pub event_type: Cow<'a, str>,
     pub ts_us: i64,
     pub pins: Pins<'a>,
+    /// Another than that of the event before where the pins may be others; 0 before the first event.
+    pub pins_version: u64,
     pub fields: Vec<Field<'a>>,
+    repeated: RepeatedPins<'a>,
 }
 
 /// What stands at the top of an envelope, unchecked.
@@ -187,7 +192,6 @@ struct Envelope<'a> {
     event_id: Field<'a>,
     event_type: Field<'a>,
     ts_utc: Field<'a>,
-    pins: PinFields<'a>,
     payload_is_object: bool,
 }
 
@@ -197,7 +201,7 @@ pub fn admit<'a>(value: Option<&'a [u8]>, paths: &PathSet, event: &mut Event<'a>
     if value.len() > TEXT_MAX {
         return Err(Reject::ValueTooLarge);
     }
-    let text = std::str::from_utf8(value).map_err(|_| Reject::NotUtf8)?;
+    let text = from_utf8(value).map_err(|_| Reject::NotUtf8)?;
     event.fields.clear();
     event.fields.resize(paths.slot_count, Field::Missing);
     let mut scanner = Scanner::new(text);
@@ -205,23 +209,24 @@ pub fn admit<'a>(value: Option<&'a [u8]>, paths: &PathSet, event: &mut Event<'a>
         let json = scanner.skip(0).and_then(|()| scanner.finish());
         return Err(if json.is_ok() { Reject::NotObject } else { Reject::NotJson });
     }
-    let envelope = read_envelope(&mut scanner, paths, &mut event.fields).map_err(|NotJson| Reject::NotJson)?;
+    let envelope = read_envelope(&mut scanner, paths, event).map_err(|NotJson| Reject::NotJson)?;
     event.event_id = identifier(envelope.event_id).ok_or(Reject::EventIdInvalid)?;
     event.event_type = identifier(envelope.event_type).ok_or(Reject::EventTypeInvalid)?;
     event.ts_us = match &envelope.ts_utc {
         Field::String(text) => parse_ts(text).ok_or(Reject::TsUtcInvalid)?,
         _ => return Err(Reject::TsUtcInvalid),
     };
-    event.pins = envelope.pins.check().ok_or(Reject::PinsInvalid)?;
+    event.pins_version += u64::from(event.repeated.check(&mut event.pins).ok_or(Reject::PinsInvalid)?);
     if envelope.payload_is_object { Ok(()) } else { Err(Reject::PayloadInvalid) }
 }
 
 fn read_envelope<'a>(
     scanner: &mut Scanner<'a>,
     paths: &PathSet,
-    fields: &mut [Field<'a>],
+    event: &mut Event<'a>,
 ) -> Result<Envelope<'a>, NotJson> {
-    let mut envelope = Envelope::default();
+    let (mut envelope, fields, pins) = (Envelope::default(), &mut event.fields, &mut event.repeated);
+    pins.begin();
     scanner.object(0, |name, scanner| {
         let slot = match &*name.cow() {
             "event_id" => &mut envelope.event_id,
@@ -235,10 +240,7 @@ fn read_envelope<'a>(
                     _ => scanner.skip(1),
                 };
             }
-            other => match envelope.pins.member(other) {
-                Some(slot) => slot,
-                None => return scanner.skip(1),
-            },
+            other => return if pins.read(other, scanner)? { Ok(()) } else { scanner.skip(1) },
         };
         *slot = scanner.field(1)?;
         Ok(())

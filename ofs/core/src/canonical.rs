@@ -6,6 +6,10 @@ use std::cmp::Ordering;
 use crate::json::{NotJson, Scanner, Text, checked_text};
 use crate::value::{int, is_integer, shortest};
 
+mod fixed;
+
+use fixed::Fixed;
+
 /// The largest magnitude that is written as a number; beyond it a double could not hold it.
 pub const NUMBER_MAX: u64 = (1 << 53) - 1;
 
@@ -92,27 +96,43 @@ impl Member<'_> {
 pub fn canonicalize(text: &[u8]) -> Result<Vec<u8>, NotJson> {
     let mut writer = Canonicalizer::default();
     writer.write(text)?;
-    Ok(writer.out)
+    Ok(writer.bytes().to_vec())
 }
 
-/// Writes canonical forms, one after the other, into one buffer that is used again.
+/// Gives canonical forms, one after the other; buffers are used again, and so is what was found of repeated values.
 #[derive(Default)]
 pub struct Canonicalizer<'a> {
-    pub out: Vec<u8>,
+    /// The text itself where it is its own canonical form; then nothing is in `out`.
+    given: Option<&'a str>,
+    fixed: Fixed<'a>,
+    out: Vec<u8>,
     /// Members of the objects that are open, the outermost first; in the end those of the text, if it is an object,
     /// each name once and in canonical order.
     members: Vec<Member<'a>>,
+    /// The last value written at each place among the outermost members, and how; see `Fixed::known`.
+    known: Vec<(&'a str, Vec<u8>)>,
     scratch: Vec<u8>,
 }
 
 impl<'a> Canonicalizer<'a> {
-    /// Replaces `out` by the canonical form of the text.
+    /// Goes over to the next text.
     pub fn write(&mut self, text: &'a [u8]) -> Result<(), NotJson> {
         self.out.clear();
         self.members.clear();
-        let mut scanner = Scanner::new(checked_text(text).ok_or(NotJson)?);
+        let text = checked_text(text).ok_or(NotJson)?;
+        self.given = self.fixed.read(text, &mut self.members).is_ok().then_some(text);
+        if self.given.is_some() {
+            return Ok(());
+        }
+        self.members.clear();
+        let mut scanner = Scanner::new(text);
         self.value(&mut scanner, 0)?;
         scanner.finish()
+    }
+
+    /// The canonical form.
+    pub fn bytes(&self) -> &[u8] {
+        self.given.map_or(&self.out, str::as_bytes)
     }
 
     /// The members of the object last written; empty for other values.
@@ -122,7 +142,7 @@ impl<'a> Canonicalizer<'a> {
 
     /// The text last written was an object.
     pub fn is_object(&self) -> bool {
-        self.out.first() == Some(&b'{')
+        self.bytes().first() == Some(&b'{')
     }
 
     fn value(&mut self, scanner: &mut Scanner<'a>, depth: usize) -> Result<(), NotJson> {
@@ -172,7 +192,11 @@ impl<'a> Canonicalizer<'a> {
             self.out.push(b':');
             let (value, inner) = (self.out.len(), self.members.len());
             let before = scanner.here();
-            self.value(scanner, depth + 1)?;
+            if depth == 0 {
+                self.outermost(scanner)?;
+            } else {
+                self.value(scanner, depth + 1)?;
+            }
             self.members.truncate(inner);
             let source = scanner.since(before);
             self.members.push(Member { name, source, start: begin, value, end: self.out.len() });
@@ -182,6 +206,28 @@ impl<'a> Canonicalizer<'a> {
             self.reorder(start, first);
         }
         self.out.push(b'}');
+        Ok(())
+    }
+
+    /// A value of the object that is the text.
+    fn outermost(&mut self, scanner: &mut Scanner<'a>) -> Result<(), NotJson> {
+        let (place, written) = (self.members.len(), self.out.len());
+        if let Some((known, canonical)) = self.known.get(place)
+            && !known.is_empty()
+            && scanner.pass(known)
+        {
+            self.out.extend_from_slice(canonical);
+            return Ok(());
+        }
+        let (first, start) = (scanner.peek(), scanner.here());
+        self.value(scanner, 1)?;
+        if self.known.len() <= place {
+            self.known.resize_with(place + 1, Default::default);
+        }
+        let (known, canonical) = &mut self.known[place];
+        *known = if ends_itself(first) { scanner.since(start) } else { "" };
+        canonical.clear();
+        canonical.extend_from_slice(self.out.get(written..).unwrap_or_default());
         Ok(())
     }
 
@@ -206,6 +252,11 @@ impl<'a> Canonicalizer<'a> {
         self.out.extend_from_slice(&self.scratch);
         self.members.append(&mut members);
     }
+}
+
+/// A value of this first byte is an object, an array or a string, which say themselves where they end.
+fn ends_itself(first: u8) -> bool {
+    matches!(first, b'{' | b'[' | b'"')
 }
 
 /// Writes a string that was read; one without escapes stands as it stood.

@@ -119,6 +119,7 @@ impl Decoder {
             plan: &self.plan,
             pins: self.pins.clone(),
             scopes: &self.scopes,
+            at_hand: Default::default(),
             typed: vec![Typed::Unread; self.plan.typed.len()],
             bytes: Vec::new(),
             facts: Vec::new(),
@@ -169,6 +170,8 @@ struct Batch<'p> {
     plan: &'p Plan,
     pins: PinsTable,
     scopes: &'p [(Box<[u8]>, Hash)],
+    /// The version of the pins at hand, their scope, and the digest of their canonical form.
+    at_hand: (u64, Option<usize>, Hash),
     typed: Vec<Typed>,
     bytes: Vec<u8>,
     facts: Vec<Fact>,
@@ -194,23 +197,30 @@ impl Batch<'_> {
     }
 
     fn identity(&mut self, event: &Event<'_>) -> (Half, Option<usize>) {
-        let scope = self.pins.find(&event.pins).map(|scope| scope as usize);
+        if self.at_hand.0 != event.pins_version {
+            self.take_pins(event);
+        }
+        let (_, scope, pins) = self.at_hand;
         let bytes = &mut self.bytes;
         bytes.clear();
-        let pins = match scope.and_then(|place| self.scopes.get(place)) {
-            Some((_, digest)) => *digest,
-            None => {
-                event.pins.write(bytes);
-                let digest = sha256(bytes);
-                bytes.clear();
-                digest
-            }
-        };
         bytes.extend_from_slice(&pins);
         bytes.extend_from_slice(&(event.event_type.len() as u64).to_be_bytes());
         bytes.extend_from_slice(event.event_type.as_bytes());
         bytes.extend_from_slice(event.event_id.as_bytes());
         (half(sha256(bytes)), scope)
+    }
+
+    fn take_pins(&mut self, event: &Event<'_>) {
+        let scope = self.pins.find(&event.pins).map(|scope| scope as usize);
+        let digest = match scope.and_then(|place| self.scopes.get(place)) {
+            Some((_, digest)) => *digest,
+            None => {
+                self.bytes.clear();
+                event.pins.write(&mut self.bytes);
+                sha256(&self.bytes)
+            }
+        };
+        self.at_hand = (event.pins_version, scope, digest);
     }
 
     /// In the order of the rules: conditions, key, values.

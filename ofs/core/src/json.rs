@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use simdutf8::basic::from_utf8;
+
 /// Containers that may be open at once; the outermost is the first.
 pub const DEPTH_MAX: usize = 128;
 /// Characters of a number literal, sign, fraction and exponent included.
@@ -55,11 +57,12 @@ impl<'a> Text<'a> {
 pub struct Scanner<'a> {
     text: &'a str,
     at: usize,
+    spaced: bool,
 }
 
 impl<'a> Scanner<'a> {
     pub fn new(text: &'a str) -> Self {
-        Scanner { text, at: 0 }
+        Scanner { text, at: 0, spaced: false }
     }
 
     /// The first byte of what follows after white space; 0, which begins nothing, at the end.
@@ -71,6 +74,7 @@ impl<'a> Scanner<'a> {
                 return byte;
             }
             self.at += 1;
+            self.spaced = true;
         }
         0
     }
@@ -272,6 +276,19 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    /// No white space stood between what was read so far.
+    pub fn is_compact(&self) -> bool {
+        !self.spaced
+    }
+
+    /// Steps past a text if it is what follows. `known`: an object, array or string of this depth that was read before.
+    #[inline]
+    pub fn pass(&mut self, known: &str) -> bool {
+        let follows = self.text.as_bytes()[self.at..].starts_with(known.as_bytes());
+        self.at += if follows { known.len() } else { 0 };
+        follows
+    }
+
     /// Where the next value begins.
     pub fn here(&mut self) -> usize {
         self.peek();
@@ -287,7 +304,7 @@ impl<'a> Scanner<'a> {
 
 /// The value of a text within `TEXT_MAX`, as UTF-8.
 pub fn checked_text(value: &[u8]) -> Option<&str> {
-    if value.len() > TEXT_MAX { None } else { std::str::from_utf8(value).ok() }
+    if value.len() > TEXT_MAX { None } else { from_utf8(value).ok() }
 }
 
 const ONES: u64 = u64::from_le_bytes([1; 8]);

@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use crate::admit::has_length;
 use crate::canonical::{write_int, write_string};
-use crate::json::Field;
+use crate::json::{Field, NotJson, Scanner};
 use crate::value::int;
 
 const SCENARIO_ID_MAX: usize = 256;
@@ -67,49 +67,108 @@ impl Pins<'_> {
 }
 
 /// The members of pins as they were read, unchecked.
-#[derive(Debug, Default)]
-pub struct PinFields<'a> {
-    manifest_fingerprint: Field<'a>,
-    parameter_hash: Field<'a>,
-    scenario_id: Field<'a>,
-    run_id: Field<'a>,
-    seed: Field<'a>,
-    platform_run_id: Field<'a>,
-    scenario_run_id: Field<'a>,
+#[derive(Debug, Clone, Default)]
+pub struct PinFields<'a>([Field<'a>; MEMBERS]);
+
+/// Members that pins can have.
+const MEMBERS: usize = 7;
+
+/// The place of the member of this name.
+#[inline]
+fn place(name: &str) -> Option<usize> {
+    match name {
+        "manifest_fingerprint" => Some(0),
+        "parameter_hash" => Some(1),
+        "scenario_id" => Some(2),
+        "run_id" => Some(3),
+        "seed" => Some(4),
+        "platform_run_id" => Some(5),
+        "scenario_run_id" => Some(6),
+        _ => None,
+    }
 }
 
 impl<'a> PinFields<'a> {
     /// Where the member of this name goes.
     #[inline]
     pub fn member(&mut self, name: &str) -> Option<&mut Field<'a>> {
-        match name {
-            "manifest_fingerprint" => Some(&mut self.manifest_fingerprint),
-            "parameter_hash" => Some(&mut self.parameter_hash),
-            "scenario_id" => Some(&mut self.scenario_id),
-            "run_id" => Some(&mut self.run_id),
-            "seed" => Some(&mut self.seed),
-            "platform_run_id" => Some(&mut self.platform_run_id),
-            "scenario_run_id" => Some(&mut self.scenario_run_id),
-            _ => None,
-        }
+        place(name).and_then(|place| self.0.get_mut(place))
     }
 
     /// The pins, None where a required one is missing or any is malformed.
     pub fn check(self) -> Option<Pins<'a>> {
+        let [manifest_fingerprint, parameter_hash, scenario_id, run_id, seed, platform_run_id, scenario_run_id] =
+            self.0;
         Some(Pins {
-            manifest_fingerprint: text(self.manifest_fingerprint, |text| is_hex(text, 64))?,
-            parameter_hash: text(self.parameter_hash, |text| is_hex(text, 64))?,
-            scenario_id: text(self.scenario_id, |text| has_length(text, SCENARIO_ID_MAX))?,
-            run_id: text(self.run_id, |text| is_hex(text, 32))?,
-            seed: optional(self.seed, |field| match field {
+            manifest_fingerprint: text(manifest_fingerprint, |text| is_hex(text, 64))?,
+            parameter_hash: text(parameter_hash, |text| is_hex(text, 64))?,
+            scenario_id: text(scenario_id, |text| has_length(text, SCENARIO_ID_MAX))?,
+            run_id: text(run_id, |text| is_hex(text, 32))?,
+            seed: optional(seed, |field| match field {
                 Field::Number(literal) => int(literal).filter(|seed| *seed >= 0),
                 _ => None,
             })?,
-            platform_run_id: optional(self.platform_run_id, |field| {
+            platform_run_id: optional(platform_run_id, |field| {
                 text(field, |text| has_length(text, PLATFORM_RUN_ID_MAX))
             })?,
-            scenario_run_id: optional(self.scenario_run_id, |field| text(field, |text| is_hex(text, 32)))?,
+            scenario_run_id: optional(scenario_run_id, |field| text(field, |text| is_hex(text, 32)))?,
         })
+    }
+}
+
+/// The members of pins, record after record. A member with the text of last time is not read again, and pins whose
+/// members all are those of last time are not checked again.
+#[derive(Debug, Clone, Default)]
+pub struct RepeatedPins<'a> {
+    fields: PinFields<'a>,
+    /// The text of each member as it was read last; empty where it was absent.
+    texts: [&'a str; MEMBERS],
+    seen: [bool; MEMBERS],
+    checked: bool,
+}
+
+impl<'a> RepeatedPins<'a> {
+    /// The next record follows.
+    pub fn begin(&mut self) {
+        self.seen = [false; MEMBERS];
+    }
+
+    /// Reads the value of the member of this name; false where it is none of pins, then nothing is read.
+    #[inline]
+    pub fn read(&mut self, name: &str, scanner: &mut Scanner<'a>) -> Result<bool, NotJson> {
+        let Some(place) = place(name) else { return Ok(false) };
+        self.seen[place] = true;
+        let known = self.texts[place];
+        if scanner.peek() == b'"' && !known.is_empty() && scanner.pass(known) {
+            return Ok(true);
+        }
+        let start = scanner.here();
+        let field = scanner.field(1)?;
+        let text = scanner.since(start);
+        if text != known {
+            self.fields.0[place] = field;
+            self.texts[place] = text;
+            self.checked = false;
+        }
+        Ok(true)
+    }
+
+    /// The record's members are read: puts its pins where they may be others than before, and says whether; None where
+    /// they are not valid.
+    pub fn check(&mut self, pins: &mut Pins<'a>) -> Option<bool> {
+        for place in 0..MEMBERS {
+            if !self.seen[place] && !self.texts[place].is_empty() {
+                self.fields.0[place] = Field::Missing;
+                self.texts[place] = "";
+                self.checked = false;
+            }
+        }
+        if self.checked {
+            return Some(false);
+        }
+        *pins = self.fields.clone().check()?;
+        self.checked = true;
+        Some(true)
     }
 }
 

@@ -1,6 +1,7 @@
 //! One decision record, read strictly: either everything in it is as it should be, or it is not understood here.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use crate::admit::has_length;
 use crate::canonical::Member;
@@ -67,7 +68,7 @@ pub struct Record<'a> {
     /// (key type, key id), as given.
     pub keys: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     /// Sorted by name.
-    pub groups: Vec<GroupRef<'a>>,
+    pub groups: Rc<[GroupRef<'a>]>,
     pub as_of_basis: AsOfBasis,
     pub as_of_us: Option<i64>,
     /// Sorted by stream and partition; the partitions 0 to n-1 of each stream.
@@ -95,8 +96,16 @@ struct Sources<'a> {
     extensions: Option<&'a str>,
 }
 
+/// What was read last of what many decisions have in common, by its text.
+#[derive(Debug, Default)]
+pub struct Known<'a> {
+    pins: Option<(&'a str, Pins<'a>)>,
+    groups: Option<(&'a str, Rc<[GroupRef<'a>]>)>,
+}
+
 /// The decision with these top-level members, each given once; None where anything is missing or malformed.
-pub fn decode<'a>(decision_id: &str, members: &[Member<'a>]) -> Option<Record<'a>> {
+/// `known`: carried over from decision to decision; nothing else depends on it than the time this takes.
+pub fn decode<'a>(decision_id: &str, members: &[Member<'a>], known: &mut Known<'a>) -> Option<Record<'a>> {
     let sources = Sources::of(members);
     if !has_length(decision_id, ID_MAX) {
         return None;
@@ -107,9 +116,9 @@ pub fn decode<'a>(decision_id: &str, members: &[Member<'a>]) -> Option<Record<'a
     text(sources.online_snapshot_ref)?;
     Some(Record {
         request_id: text(sources.request_id)?,
-        pins: pins(sources.context_pins?)?,
+        pins: again(&mut known.pins, sources.context_pins?, pins)?,
         keys: keys(sources.feature_keys?)?,
-        groups: groups(sources.feature_groups?)?,
+        groups: again(&mut known.groups, sources.feature_groups?, groups)?,
         as_of_basis,
         as_of_us,
         cuts: cuts(sources.basis?)?,
@@ -151,6 +160,14 @@ impl<'a> Sources<'a> {
     }
 }
 
+/// What `read` gives for the text, read anew only where it is not the text of last time.
+fn again<'a, T: Clone>(known: &mut Option<(&'a str, T)>, source: &'a str, read: fn(&'a str) -> Option<T>) -> Option<T> {
+    match known {
+        Some((text, value)) if *text == source => Some(value.clone()),
+        _ => Some(known.insert((source, read(source)?)).1.clone()),
+    }
+}
+
 /// Some(None) where the member is absent or null, None where it is no string.
 fn text(source: Option<&str>) -> Option<Option<Cow<'_, str>>> {
     match source.map(value) {
@@ -187,7 +204,12 @@ fn pins(source: &str) -> Option<Pins<'_>> {
 }
 
 fn as_of(source: &str) -> Option<(AsOfBasis, Option<i64>)> {
-    let [time, basis] = members(&mut Scanner::new(source), ["as_of_time_utc", "as_of_basis"]).ok()?;
+    let [time, basis] = members(&mut Scanner::new(source), |name| match name {
+        "as_of_time_utc" => Some(0),
+        "as_of_basis" => Some(1),
+        _ => None,
+    })
+    .ok()?;
     let basis = AsOfBasis::parse(&string(basis)?)?;
     match time {
         Field::String(time) => Some((basis, Some(parse_ts(&time)?))),
@@ -197,15 +219,26 @@ fn as_of(source: &str) -> Option<(AsOfBasis, Option<i64>)> {
 }
 
 fn keys(source: &str) -> Option<Vec<(Cow<'_, str>, Cow<'_, str>)>> {
-    let keys = elements(source, ["key_type", "key_id"], |[key_type, key_id]| {
+    let place = |name: &str| match name {
+        "key_type" => Some(0),
+        "key_id" => Some(1),
+        _ => None,
+    };
+    let keys = elements(source, place, |[key_type, key_id]| {
         let (key_type, key_id) = (string(key_type)?, string(key_id)?);
         (is_key_type(&key_type) && !key_id.is_empty()).then_some((key_type, key_id))
     })?;
     are_distinct(&keys, |key| key).then_some(keys)
 }
 
-fn groups(source: &str) -> Option<Vec<GroupRef<'_>>> {
-    let mut groups = elements(source, ["name", "version", "digest"], |[name, version, digest]| {
+fn groups(source: &str) -> Option<Rc<[GroupRef<'_>]>> {
+    let place = |name: &str| match name {
+        "name" => Some(0),
+        "version" => Some(1),
+        "digest" => Some(2),
+        _ => None,
+    };
+    let mut groups = elements(source, place, |[name, version, digest]| {
         let (name, version) = (string(name)?, string(version)?);
         let digest = match digest {
             Field::Missing | Field::Null => None,
@@ -214,12 +247,18 @@ fn groups(source: &str) -> Option<Vec<GroupRef<'_>>> {
         (!name.is_empty() && !version.is_empty()).then_some(GroupRef { name, version, digest })
     })?;
     groups.sort();
-    are_distinct(&groups, |group| &group.name).then_some(groups)
+    are_distinct(&groups, |group| &group.name).then(|| groups.into())
 }
 
 fn cuts(source: &str) -> Option<Vec<Cut<'_>>> {
-    let names = ["stream", "partition", "next_offset", "topic_id"];
-    let mut cuts = elements(source, names, |[stream, partition, next_offset, topic_id]| {
+    let place = |name: &str| match name {
+        "stream" => Some(0),
+        "partition" => Some(1),
+        "next_offset" => Some(2),
+        "topic_id" => Some(3),
+        _ => None,
+    };
+    let mut cuts = elements(source, place, |[stream, partition, next_offset, topic_id]| {
         let topic_id = match topic_id {
             Field::Missing | Field::Null => None,
             topic_id => Some(string(topic_id).filter(|topic_id| !topic_id.is_empty())?),
@@ -262,36 +301,38 @@ fn is_key_type(text: &str) -> bool {
         && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
 }
 
-/// The elements of a non-empty array of objects that have only members of these names.
+/// The elements of a non-empty array of objects that have only members with a place.
 fn elements<'a, T, const N: usize>(
     source: &'a str,
-    names: [&str; N],
+    place: impl Fn(&str) -> Option<usize>,
     read: impl Fn([Field<'a>; N]) -> Option<T>,
 ) -> Option<Vec<T>> {
-    let mut found = Vec::new();
+    let mut found = Vec::with_capacity(4);
     let mut scanner = Scanner::new(source);
     if scanner.peek() != b'[' {
         return None;
     }
     scanner
         .array(0, |scanner| {
-            found.push(read(members(scanner, names)?).ok_or(NotJson)?);
+            found.push(read(members(scanner, &place)?).ok_or(NotJson)?);
             Ok(())
         })
         .ok()?;
     if found.is_empty() { None } else { Some(found) }
 }
 
-/// The members of the object that comes next; an error where it is none or has a member of another name.
-fn members<'a, const N: usize>(scanner: &mut Scanner<'a>, names: [&str; N]) -> Result<[Field<'a>; N], NotJson> {
+/// The members of the object that comes next, by their places; an error where it is none or a member has no place.
+fn members<'a, const N: usize>(
+    scanner: &mut Scanner<'a>,
+    place: impl Fn(&str) -> Option<usize>,
+) -> Result<[Field<'a>; N], NotJson> {
     let mut fields = [const { Field::Missing }; N];
     if scanner.peek() != b'{' {
         return Err(NotJson);
     }
     scanner.object(0, |name, scanner| {
-        let name = name.cow();
-        let slot = names.iter().zip(&mut fields).find(|(known, _)| ***known == *name);
-        *slot.ok_or(NotJson)?.1 = scanner.field(1)?;
+        let slot = place(&name.cow()).and_then(|place| fields.get_mut(place));
+        *slot.ok_or(NotJson)? = scanner.field(1)?;
         Ok(())
     })?;
     Ok(fields)

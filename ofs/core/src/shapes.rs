@@ -166,7 +166,7 @@ impl ShapeTable {
         out.extend_from_slice(&flags);
         write_framed(out, Some(&record.hash_rule));
         out.extend_from_slice(&(record.groups.len() as u64).to_le_bytes());
-        for group in &record.groups {
+        for group in record.groups.iter() {
             write_framed(out, Some(&group.name));
             write_framed(out, Some(&group.version));
             write_framed(out, group.digest.as_deref());

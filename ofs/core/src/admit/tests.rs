@@ -215,3 +215,54 @@ fn reasons_stand_in_their_order() {
     let names: Vec<&str> = Reject::ALL.iter().map(|reason| reason.as_str()).collect();
     assert_eq!((names[0], names[3], names[9]), ("value_null", "not_json", "payload_invalid"));
 }
+
+#[test]
+fn reads_pins_the_same_whatever_came_before() {
+    let digits = |digit: &str, count: usize| format!("\"{}\"", digit.repeat(count));
+    let pins = |more: &str| {
+        format!(
+            r#""manifest_fingerprint":{},"parameter_hash":{},"scenario_id":"s1","run_id":{}{more}"#,
+            digits("a", 64),
+            digits("b", 64),
+            digits("c", 32)
+        )
+    };
+    let envelope = |pins: &str| {
+        format!(r#"{{"event_id":"e","event_type":"t","ts_utc":"2026-01-01T00:00:00Z","payload":{{}},{pins}}}"#)
+    };
+    let values = [
+        envelope(&pins("")),
+        envelope(&pins(r#","seed":1"#)),
+        envelope(&pins(r#","seed":12"#)),
+        envelope(&pins(r#","seed":null"#)),
+        envelope(&pins(r#","seed":-1"#)),
+        envelope(&pins(r#","platform_run_id":"p""#)),
+        envelope(&pins(r#","platform_run_id":"p\u0041""#)),
+        envelope(&pins(r#","platform_run_id":7"#)),
+        envelope(&pins(r#","scenario_id":"s2""#)),
+        envelope(&pins(r#","scenario_id":"s2","scenario_id":"s1""#)),
+        envelope(&pins(r#","scenario_id":"s1"x"#)),
+        envelope(&pins("").replace("\"s1\"", " \"s1\" ")),
+        envelope(&pins("").replace("\"scenario_id\":\"s1\",", "")),
+        envelope(&pins("")).replace("2026", "2O26"),
+        "{".to_owned(),
+        "1".to_owned(),
+    ];
+    let paths = PathSet::default();
+    for first in &values {
+        for second in &values {
+            for third in &values {
+                let (mut event, mut alone) = (Event::default(), Event::default());
+                let before = admit(Some(first.as_bytes()), &paths, &mut event).map(|()| event.pins.clone());
+                let version = event.pins_version;
+                let between = admit(Some(second.as_bytes()), &paths, &mut event);
+                let found = admit(Some(third.as_bytes()), &paths, &mut event).map(|()| event.pins.clone());
+                let expected = admit(Some(third.as_bytes()), &paths, &mut alone).map(|()| alone.pins.clone());
+                assert_eq!(found, expected, "{third} after {second} after {first}");
+                if between.is_err() && found.is_ok() && version == event.pins_version {
+                    assert_eq!(before, found);
+                }
+            }
+        }
+    }
+}

@@ -162,3 +162,54 @@ fn knows_where_members_came_from_and_went() {
     writer.write(b"[{\"a\":1}]").unwrap();
     assert!(writer.members().is_empty() && !writer.is_object());
 }
+
+#[test]
+fn gives_the_same_of_a_text_whatever_came_before() {
+    let texts = [
+        r#"{"a":{"b":1,"c":[1,"x"]},"d":"e","f":1}"#,
+        r#"{"a":{"b":1,"c":[1,"x"]},"d":"e","f":12}"#,
+        r#"{"a":{"b":1,"c":[1,"x"]},"d":"e","f":12.5}"#,
+        r#"{"a":{"b":1,"c":[1,"x"]},"d":"e"}"#,
+        r#"{"a":{"b":1,"c":[1,"x"]},"d":"e","f":1.50}"#,
+        r#"{"a":{"b":1,"c":[1,"x"]}, "d":"e","f":1}"#,
+        r#"{"a":{"b":1,"c":[1,"x"]},"d":"e","d":"e"}"#,
+        r#"{"d":"e","a":{"b":1,"c":[1,"x"]}}"#,
+        r#"{"a":{"c":1,"b":2},"d":"e"}"#,
+        r#"{"a":{"b":1,"b":2},"d":"e"}"#,
+        r#"{"a":{"b":1,"c":[1,"x"]}x,"d":"e"}"#,
+        r#"{"a":{"b":1,"c":[1,"x"]},"d":"e"x}"#,
+        r#"{"a":{"b":1,"c":[1,"x"]},"d":"e"}x"#,
+        r#"{"a":{"b":1,"c":[1,"x"]},"d":"e\u0041"}"#,
+        r#"{"a":{"b":-0,"c":9007199254740993},"d":-1,"f":-1.5,"g":1e30}"#,
+        r#"{"a":-5,"b":9007199254740991,"c":123456789012345678,"d":[],"e":{},"f":null,"g":true}"#,
+        " {} ",
+        "{}",
+        "[]",
+        "1",
+        "",
+    ];
+    let alone = texts.map(|text| canonicalize(text.as_bytes()).ok());
+    for first in texts {
+        for (second, expected) in texts.iter().zip(&alone) {
+            let mut writer = Canonicalizer::default();
+            let _ = writer.write(first.as_bytes());
+            let found = writer.write(second.as_bytes()).ok().map(|()| writer.bytes().to_vec());
+            assert_eq!(&found, expected, "{second} after {first}");
+            if let Some(bytes) = found {
+                let spaced = format!(" {second}");
+                let mut slow = Canonicalizer::default();
+                slow.write(spaced.as_bytes()).unwrap();
+                assert_eq!(slow.bytes(), bytes, "{second}");
+                let parts = |writer: &Canonicalizer<'_>| -> Vec<(String, String, Vec<u8>)> {
+                    let members = writer.members().iter();
+                    let part = |member: &Member<'_>| {
+                        let canonical = member.canonical(writer.bytes()).to_vec();
+                        (member.name.to_string(), member.source.to_owned(), canonical)
+                    };
+                    members.map(part).collect()
+                };
+                assert_eq!(parts(&slow), parts(&writer), "{second}");
+            }
+        }
+    }
+}

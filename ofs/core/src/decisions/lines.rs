@@ -5,7 +5,7 @@ use super::arena::{Arena, Regular, length};
 use crate::canonical::Canonicalizer;
 use crate::digest::{Hash, sha256};
 use crate::json::{Field, Scanner};
-use crate::record::decode;
+use crate::record::{Known, decode};
 
 /// Decoded lines in their order, to be taken up by `Decisions::append`.
 #[derive(Default)]
@@ -25,10 +25,12 @@ pub(super) struct Found {
 
 impl DecodedLines {
     pub fn of<'l>(lines: impl IntoIterator<Item = &'l [u8]>) -> DecodedLines {
-        let mut canonicalizer = Canonicalizer::default();
+        let (mut canonicalizer, mut known) = (Canonicalizer::default(), Known::default());
         let mut decoded = DecodedLines::default();
+        let lines = lines.into_iter();
+        decoded.lines.reserve(lines.size_hint().0);
         for line in lines {
-            let found = decoded.arena.read(line, &mut canonicalizer);
+            let found = decoded.arena.read(line, &mut canonicalizer, &mut known);
             decoded.lines.push(found);
         }
         decoded
@@ -44,7 +46,12 @@ impl DecodedLines {
 }
 
 impl Arena {
-    fn read<'l>(&mut self, line: &'l [u8], canonicalizer: &mut Canonicalizer<'l>) -> Result<Found, DeadLetter> {
+    fn read<'l>(
+        &mut self,
+        line: &'l [u8],
+        canonicalizer: &mut Canonicalizer<'l>,
+        known: &mut Known<'l>,
+    ) -> Result<Found, DeadLetter> {
         let is_object = canonicalizer.write(line).is_ok() && canonicalizer.is_object();
         if !is_object {
             return Err(DeadLetter::NotAnObject);
@@ -55,11 +62,11 @@ impl Arena {
         };
         let text = self.texts.len();
         self.texts.push_str(&id);
-        let record = decode(&id, canonicalizer.members());
+        let record = decode(&id, canonicalizer.members(), known);
         let features = canonicalizer.members().iter().find(|member| member.name == "online_features");
-        let features = features.map(|member| member.canonical(&canonicalizer.out)).unwrap_or_default();
+        let features = features.map(|member| member.canonical(canonicalizer.bytes())).unwrap_or_default();
         Ok(Found {
-            canonical: sha256(&canonicalizer.out),
+            canonical: sha256(canonicalizer.bytes()),
             text,
             id_len: length(&id),
             regular: record.map(|record| self.hold(&record, features)),
