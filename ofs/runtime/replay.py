@@ -105,8 +105,9 @@ def run_replay(
     """
     started_us = clock.now_us()
     stages = Stages()
-    with stages.timed("decisions"):
-        batch = read_batch(engine, given.decisions, progress)
+    with ThreadPoolExecutor(options.workers, "ofs-read") as readers, stages.timed("decisions"):
+        submit = stages.counted("decisions", readers.submit)
+        batch = read_batch(engine, given.decisions, progress, submit)
     facts, plan = _planned(given, batch, options, clock)
     request = replay_request(
         plan,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 STAGES: Final = ("decisions", "fetch", "decode", "fold", "assemble", "write")
 """Read and decode the decisions; fetch records; decode them; fold and answer; merge, hash and compare; hand over."""
@@ -27,6 +28,14 @@ class Stages:
             yield
         finally:
             self._spent.append((stage, time.thread_time_ns() - start_ns))
+
+    def counted(self, stage: str, submit: Callable[..., Future[Any]]) -> Callable[..., Future[Any]]:
+        """Starts jobs as `submit` does; they count for the stage."""
+        return lambda *job: submit(self._call, stage, *job)
+
+    def _call(self, stage: str, job: Callable[..., Any], *given: Any) -> Any:
+        with self.timed(stage):
+            return job(*given)
 
     def figures(self) -> dict[str, int]:
         """Microseconds: `cpu_us` of the whole process, and `cpu_us_<stage>`."""
