@@ -9,11 +9,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import ofs
+from tests.bench import texts
 from tests.bench.broker import Broker
 from tests.bench.dataset import Dataset
 from tests.bench.definitions import KEYS, WINDOWS_US, Definition, names, velocity, velocity_columns
@@ -117,21 +119,69 @@ def of_snapshots(data: Dataset, decisions: Path, sample: list[int], first: int =
         )
         if report.results != {"MATCH": len(lines)}:
             raise RuntimeError(f"sampled decisions do not match: {report.results}")
-        texts = (Path(scratch) / "out" / "snapshots.jsonl").read_bytes().splitlines()
+        snapshots = (Path(scratch) / "out" / "snapshots.jsonl").read_bytes().splitlines()
     found = {}
-    for line, text in zip(lines, texts, strict=True):
+    for line, snapshot in zip(lines, snapshots, strict=True):
         number = int(json.loads(line)["decision_id"][1:])
-        by_key = json.loads(text)["features"]
+        by_key = json.loads(snapshot)["features"]
         found[_event(data, number)] = twelve(
             {name: group for groups in by_key.values() for name, group in groups.items()}
         )
     return len(lines), found
 
 
-def _event(data: Dataset, number: int) -> str:
-    from tests.bench.texts import event_id
+def by_event_time(
+    data: Dataset, definitions: list[Definition], sample: list[int]
+) -> dict[str, dict[str, Any]]:
+    """The features of sampled events by event time: at a cut behind the whole stream, as of each event's time.
 
-    return event_id(int(data.events.id_high[number]), int(data.events.id_low[number]))
+    By event id; a feature is `group.feature`, its value as in a snapshot.
+    """
+    events = data.events.at(sample)
+    cuts = np.tile(data.events.counts(), (len(sample), 1))
+    with tempfile.TemporaryDirectory(dir=data.folder) as scratch:
+        asked = Path(scratch) / "decisions.ndjson"
+        lines = texts.decisions(data.traffic.stream, names(definitions), events, cuts=cuts)
+        asked.write_bytes(b"".join(line + b"\n" for line in lines))
+        ofs.replay(
+            events=f"archive:{data.archive}",
+            decisions=str(asked),
+            features=data.registry("-".join(names(definitions)), definitions),
+            out=Path(scratch) / "out",
+        )
+        snapshots = (Path(scratch) / "out" / "snapshots.jsonl").read_bytes().splitlines()
+    found = {}
+    for position, snapshot in zip(sample, snapshots, strict=True):
+        by_key = orjson.loads(snapshot)["features"]
+        found[_event(data, position)] = {
+            f"{group}.{name}": value
+            for groups in by_key.values()
+            for group, features in groups.items()
+            for name, value in features.items()
+        }
+    return found
+
+
+def inexact_columns(
+    records: Iterable[bytes], columns: list[str], exact: dict[str, dict[str, Any]]
+) -> dict[str, float]:
+    """The share of wrong values by column, of the columns that have any; 1 where the events are not answered at all."""
+    wrong = dict.fromkeys(columns, 0)
+    answered = 0
+    for value in records:
+        record = orjson.loads(value)
+        truth = exact.get(record["id"])
+        if truth is None:
+            continue
+        answered += 1
+        for column, found in zip(columns, record["f"], strict=True):
+            wrong[column] += found != truth[column]
+    missing = len(exact) - answered
+    return {column: (count + missing) / len(exact) for column, count in wrong.items() if count + missing}
+
+
+def _event(data: Dataset, number: int) -> str:
+    return texts.event_id(int(data.events.id_high[number]), int(data.events.id_low[number]))
 
 
 def agrees_with_semantics(data: Dataset, definitions: list[Definition], decisions: Path, count: int) -> int:

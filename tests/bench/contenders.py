@@ -216,6 +216,7 @@ _NO_CUT_BATCH: Final = (
 _UNALIGNED: Final = "partitions drain at unequal rates, so keys spread over them see events in another order"
 PEERS: Final = (
     _streaming("flink-rocksdb", "Flink, RocksDB", "flink", "rocksdb", _NO_CUT),
+    _streaming("flink-rocksdb-arrival", "Flink, RocksDB, by arrival", "flink", "rocksdb-arrival", _UNALIGNED),
     _streaming("flink-heap", "Flink, heap", "flink", "heap", _NO_CUT),
     _streaming("kstreams-rocksdb", "Kafka Streams, RocksDB", "kstreams", "rocksdb", _UNALIGNED),
     _streaming("kstreams-memory", "Kafka Streams, in memory", "kstreams", "memory", _UNALIGNED),

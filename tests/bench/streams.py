@@ -45,6 +45,10 @@ class Events:
         """The first events."""
         return Events(*(getattr(self, field.name)[:count] for field in fields(self)))
 
+    def at(self, positions: list[int]) -> Events:
+        """The events at these positions."""
+        return Events(*(getattr(self, field.name)[positions] for field in fields(self)))
+
     def counts(self) -> list[int]:
         """Records a partition."""
         return [int(count) for count in np.bincount(self.partition, minlength=PARTITIONS)]

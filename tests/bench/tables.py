@@ -240,6 +240,14 @@ def long(results: Results) -> str:
     return "\n\n".join([introduction, table(head, rows), found, _peers(part), *_failures(part)])
 
 
+def _columns_exact(entry: Mapping[str, Any]) -> str:
+    inexact = entry.get("inexact")
+    if inexact is None:
+        return ""
+    worse = ", ".join(f"{name} {1 - share:.1%}" for name, share in inexact.items())
+    return f"all but {worse}" if worse else "all features"
+
+
 def _peers(part: Mapping[str, Any]) -> str:
     rows = []
     for entry in part["peers"].values():
@@ -249,9 +257,9 @@ def _peers(part: Mapping[str, Any]) -> str:
         run = entry["runs"][0]
         told = run["failure"] or count(rates(entry))
         check = entry.get("check")
-        exact = (
-            "" if check is None else f"{check['event_time_account']:.1%}, {check['event_time_merchant']:.1%}"
-        )
+        exact = _columns_exact(entry)
+        if check is not None:
+            exact = f"{check['event_time_account']:.1%}, {check['event_time_merchant']:.1%}"
         events = entry.get("events", part["events"])
         features = str(entry.get("features", ""))
         rows.append(

@@ -106,11 +106,19 @@ def _decision_template(stream: str, groups: Sequence[str]) -> str:
 
 
 def decisions(
-    stream: str, groups: Sequence[str], events: Events, first: int = 0, step: int = 1
+    stream: str,
+    groups: Sequence[str],
+    events: Events,
+    first: int = 0,
+    step: int = 1,
+    cuts: Integers | None = None,
 ) -> Iterator[bytes]:
-    """One decision each `step` events from the event `first` on, just before that event is applied; without hashes."""
+    """One decision each `step` events from the event `first` on, just before that event is applied; without hashes.
+
+    `cuts`: other cuts, one row an event.
+    """
     template = _decision_template(stream, groups)
-    cuts = events.cuts()
+    cuts = events.cuts() if cuts is None else cuts
     for start in range(first, len(events), 32_768 * step):
         chosen = slice(start, min(start + 32_768 * step, len(events)), step)
         columns = (

@@ -21,6 +21,7 @@ from tests.bench.scene import Scene
 from tests.bench.topics import ensure_events
 
 SPARSE = 10
+_PEERS = ("flink-rocksdb", "flink-heap", "polars")
 
 
 def run(scene: Scene) -> dict[str, Any]:
@@ -67,7 +68,7 @@ def _peers(scene: Scene, data: Dataset) -> dict[str, Any]:
     prefix = prefix_of(scene, data)
     found: dict[str, Any] = {}
     for contender in PEERS:
-        if contender.peer not in {"flink", "polars"}:
+        if contender.name not in _PEERS:
             continue
         reason = scene.prepare_peer(str(contender.peer))
         if reason is not None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.bench.answers import agrees_with_semantics
+from tests.bench.answers import agrees_with_semantics, by_event_time, inexact_columns
 from tests.bench.contenders import Stage, verdicts_from_archive
 from tests.bench.dataset import Dataset
 from tests.bench.definitions import wide, wide_columns
+from tests.bench.exact import sample_of
 from tests.bench.measure import Measured
 from tests.bench.rounds import interleaved, rate
 from tests.bench.scene import Scene
-from tests.bench.topics import ensure_events
+from tests.bench.topics import ensure_events, values
 
-FLINK_MODES = ("rocksdb", "heap")
+_SAMPLE = 500
+FLINK_MODES = ("heap",)
 
 
 def run(scene: Scene) -> dict[str, Any]:
@@ -60,10 +62,17 @@ def _peers(scene: Scene, data: Dataset) -> dict[str, Any]:
     if (reason := scene.prepare_peer("flink")) is None:
         topic = f"{data.traffic.stream}.wide"
         ensure_events(scene.broker, data, topic)
+        exact = by_event_time(data, wide(), sample_of(data.count, _SAMPLE))
         for mode in FLINK_MODES:
             scene.broker.fresh_topics([f"out.wide.{mode}"], 4)
             job = _job(data, mode) | {"topic": topic, "out": {"topic": f"out.wide.{mode}"}}
-            found[f"flink-{mode}"] = _told(f"Flink, {mode}", scene.peer("flink", job, uses_broker=True))
+            measured = scene.peer("flink", job, uses_broker=True)
+            told = found[f"flink-{mode}"] = _told(f"Flink, {mode}", measured)
+            if measured.failure is None:
+                records = values(scene.broker, f"out.wide.{mode}")
+                told["inexact"] = inexact_columns(
+                    records, measured.result.get("columns", wide_columns()), exact
+                )
     else:
         found["flink"] = {"label": "Flink", "absent": reason}
     job = _job(data, None) | {"out": {"parquet": str(scene.root / "work" / "polars-only" / "wide.parquet")}}
