@@ -44,7 +44,7 @@ class Broker:
 
     def admin(self) -> AdminClient:
         """A client for topics."""
-        return AdminClient({"bootstrap.servers": self.bootstrap})
+        return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 3})
 
     def fresh_topics(self, names: list[str], partitions: int) -> None:
         """The topics, new and empty; what has their names is deleted first."""
