@@ -12,7 +12,7 @@ Results = Mapping[str, Any]
 
 STAGE: Final = "cpu_us_"
 """What the names of a run's stage figures begin with; `cpu_us` is the whole process."""
-_OTHER: Final = "other (threads of libraries)"
+_OTHER: Final = "other"
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,9 +136,7 @@ def stage_us(run: dict[str, Any]) -> dict[str, float]:
         if name.startswith("cpu_us_")
     }
     if stages:
-        stages["other (threads\nof libraries)"] = max(
-            0.0, figures["cpu_us"] / run["events"] - sum(stages.values())
-        )
+        stages["other"] = max(0.0, figures["cpu_us"] / run["events"] - sum(stages.values()))
     return stages
 
 

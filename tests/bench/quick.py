@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from tests.bench.contenders import LIMITS, OFS, Contender, Stage, verdicts_from_archive
 from tests.bench.figures import stages_of
@@ -13,7 +13,8 @@ from tests.bench.rounds import rate
 from tests.bench.scene import Scene
 
 EVENTS: Final = 200_000
-_SHOWN_PLACES: Final = 12
+_SHOWN_PLACES: Final = 10
+_SHOWN_THREADS: Final = 8
 _ONE_WORKER: Final = Contender(
     "ofs-verdicts-archive-1",
     "OFS verdicts, archive, one worker",
@@ -80,6 +81,8 @@ def _print_profile(scene: Scene, contender: Contender, measured: Measured) -> No
         print(f"    {name:34} {seconds:8.3f} s {seconds / EVENTS * 1e6:8.2f} us an event")
     profiles = sorted((scene.root / "work").glob("*/profile.json"), key=lambda path: path.stat().st_mtime)
     if profiles:
-        places: dict[str, Any] = json.loads(profiles[-1].read_text("utf-8"))
-        for place, share in list(places.items())[:_SHOWN_PLACES]:
-            print(f"    {share:6.1%}  {place}")
+        profile: dict[str, dict[str, float]] = json.loads(profiles[-1].read_text("utf-8"))
+        for name, seconds in list(profile["threads"].items())[:_SHOWN_THREADS]:
+            print(f"    {seconds:6.2f} s CPU  thread {name}")
+        for place, share in list(profile["places"].items())[:_SHOWN_PLACES]:
+            print(f"    {share:6.1%} of samples  {place}")

@@ -101,7 +101,7 @@ def test_stages_are_the_figures_of_the_run_and_what_is_in_none() -> None:
         "elapsed_us": 9,
         "workers": 2,
     }
-    assert figures.stages_of({"result": {"figures": told}}) == {"fold": 2.0, "write": 0.5, "other (threads of libraries)": 0.5}
+    assert figures.stages_of({"result": {"figures": told}}) == {"fold": 2.0, "write": 0.5, "other": 0.5}
     assert figures.stages_of({"result": {}}) == {}
 
 
