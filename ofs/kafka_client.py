@@ -487,20 +487,23 @@ def first_log_ts_us(cluster: KafkaCluster, topic: str, bounds: Mapping[int, Offs
         return found
     reader = cluster.reader(small=True)
     try:
-        reader.assign(topic, {partition: span.start for partition, span in waiting.items()})
         started = time.monotonic()
         while waiting:
-            messages, ends, errors = reader.consume(len(waiting))
-            if errors:
-                raise cluster.error(f"Kafka at {cluster.bootstrap}: topic {topic}: {errors[0].str()}")
-            for message in messages:
-                partition = message.partition() or 0
-                found.setdefault(partition, to_batch(topic, partition, [message]).log_ts_us[0])
-            for partition, span in list(waiting.items()):
-                reached = max(ends.get(partition, 0), reader.position(topic, partition))
-                if partition in found or reached >= span.end:
-                    del waiting[partition]
-            reader.check_alive(time.monotonic() - started, f"topic {topic}")
+            # assigned anew without those that are found: their further records would come first
+            reader.assign(topic, {partition: span.start for partition, span in waiting.items()})
+            before = len(waiting)
+            while len(waiting) == before:
+                messages, ends, errors = reader.consume(len(waiting))
+                if errors:
+                    raise cluster.error(f"Kafka at {cluster.bootstrap}: topic {topic}: {errors[0].str()}")
+                for message in messages:
+                    partition = message.partition() or 0
+                    found.setdefault(partition, to_batch(topic, partition, [message]).log_ts_us[0])
+                for partition, span in list(waiting.items()):
+                    reached = max(ends.get(partition, 0), reader.position(topic, partition))
+                    if partition in found or reached >= span.end:
+                        del waiting[partition]
+                reader.check_alive(time.monotonic() - started, f"topic {topic}")
     finally:
         reader.close()
     return found
