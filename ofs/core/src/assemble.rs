@@ -6,10 +6,11 @@ use crate::canonical::write_string;
 use crate::decisions::{DecisionView, Decisions};
 use crate::digest::{sha256, write_hex};
 use crate::ir::Merged;
+use crate::ir::standing::Subject;
 use crate::ir::wire::{Corrupt, Reader};
 use crate::ops;
 use crate::plan::Plan;
-use crate::queries::Queries;
+use crate::queries::{Asked, Queries, Row};
 use crate::snapshot::{Draft, Frame, Snapshot};
 
 /// Which snapshots are handed out where nothing is amiss; those of other verdicts always are.
@@ -91,7 +92,7 @@ pub struct Job<'a> {
 /// Verdicts of the answerable decisions of the range. Raises, as text, where an answer is missing or not of the
 /// decision it names.
 pub fn assemble(job: Job<'_>, range: std::ops::Range<usize>, answers: &[&Queries]) -> Result<Verdicts, String> {
-    let shelf = Shelf::new(range.clone(), answers);
+    let mut shelf = Shelf::new(range.clone(), answers);
     let mut frames: HashMap<u32, Frame> = HashMap::new();
     let (mut merged, mut draft, mut snapshot) = (Merged::default(), Draft::default(), Snapshot::default());
     let mut verdicts = Verdicts::default();
@@ -103,7 +104,9 @@ pub fn assemble(job: Job<'_>, range: std::ops::Range<usize>, answers: &[&Queries
                 hashbrown::hash_map::Entry::Vacant(entry) => entry.insert(Frame::new(view.shape, view.pins, job.plan)?),
             };
             let parts = shelf.parts(&view, as_of_us)?;
-            merge(job.plan, &view, as_of_us, parts, &mut merged, &mut draft)
+            shelf
+                .follow(job.plan, &parts, &mut merged)
+                .and_then(|()| merge(job.plan, &view, as_of_us, parts, &mut merged, &mut draft))
                 .map_err(|error| format!("decision {}: {error}", view.index))?;
             draft.finish(frame, view.cuts, as_of_us, &mut snapshot);
             status = Some(judge(job, &view, frame, &snapshot, draft.events_matched, &mut verdicts));
@@ -118,6 +121,7 @@ pub fn assemble(job: Job<'_>, range: std::ops::Range<usize>, answers: &[&Queries
 /// The answer of one partition, being read.
 struct Part<'a> {
     rank: u32,
+    row: usize,
     reader: Reader<'a>,
 }
 
@@ -130,6 +134,8 @@ struct Shelf<'a> {
     starts: Vec<usize>,
     /// (answers, row), those of a decision in rank order.
     items: Vec<(usize, usize)>,
+    /// By rank, the first row that was not read. Answers are read in their order, as they may tell changes.
+    unread: Vec<usize>,
 }
 
 impl<'a> Shelf<'a> {
@@ -156,7 +162,24 @@ impl<'a> Shelf<'a> {
                 }
             }
         }
-        Shelf { lo: range.start, answers, starts, items }
+        let unread = vec![0; answers.len()];
+        Shelf { lo: range.start, answers, starts, items, unread }
+    }
+
+    /// Reads what lies before the parts and belongs to no decision of the range.
+    fn follow(&mut self, plan: &Plan, parts: &[Part<'a>], merged: &mut Merged<'a>) -> Result<(), Corrupt> {
+        for part in parts {
+            let rank = part.rank as usize;
+            let (queries, unread) = (self.answers.get(rank).ok_or(Corrupt)?, self.unread.get_mut(rank).ok_or(Corrupt)?);
+            let skipped = if queries.asked.is_ordered() { *unread..part.row } else { 0..0 };
+            for place in skipped {
+                let row = queries.asked.rows().get(place).ok_or(Corrupt)?;
+                let bytes = queries.answers.get(place).ok_or(Corrupt)?;
+                skip(plan, &queries.asked, row, part.rank, bytes, merged)?;
+            }
+            *unread = part.row + 1;
+        }
+        Ok(())
     }
 
     /// One answer a partition of the decision's cut, in order.
@@ -181,13 +204,35 @@ impl<'a> Shelf<'a> {
                 return Err(missing());
             }
             let rank = u32::try_from(queries_place).map_err(|_| missing())?;
-            parts.push(Part { rank, reader: Reader::new(bytes) });
+            parts.push(Part { rank, row: row_place, reader: Reader::new(bytes) });
         }
         match items.next() {
             Some(_) => Err(format!("decision {}: an answer too many", view.index)),
             None => Ok(parts),
         }
     }
+}
+
+/// Takes from an answer what later ones build on.
+fn skip<'a>(
+    plan: &Plan,
+    asked: &'a Asked,
+    row: &Row,
+    rank: u32,
+    bytes: &'a [u8],
+    merged: &mut Merged<'a>,
+) -> Result<(), Corrupt> {
+    let mut reader = Reader::new(bytes);
+    for (key_type, id) in asked.keys(row) {
+        for index in asked.groups(row) {
+            let group = plan.groups.get(*index as usize).ok_or(Corrupt)?;
+            if group.key_type == key_type {
+                merged.reset(group, Subject { pins: asked.pins(row), group: *index, key: id });
+                merged.absorb(group, &mut reader, ops::Frame { as_of_us: row.as_of_us, rank })?;
+            }
+        }
+    }
+    if reader.is_empty() { Ok(()) } else { Err(Corrupt) }
 }
 
 fn source(queries: &Queries) -> (&str, u32) {
@@ -197,7 +242,7 @@ fn source(queries: &Queries) -> (&str, u32) {
 /// Reads the parts side by side, key by key and group by group, into the draft.
 fn merge<'a>(
     plan: &Plan,
-    view: &DecisionView<'_>,
+    view: &DecisionView<'a>,
     as_of_us: i64,
     mut parts: Vec<Part<'a>>,
     merged: &mut Merged<'a>,
@@ -211,7 +256,7 @@ fn merge<'a>(
             if group.key_type != key_type {
                 continue;
             }
-            merged.reset(group);
+            merged.reset(group, Subject { pins: view.pins, group: *index, key: id });
             for part in &mut parts {
                 merged.absorb(group, &mut part.reader, ops::Frame { as_of_us, rank: part.rank })?;
             }

@@ -16,6 +16,7 @@ use crate::decoder::{Cell, Decoded, Decoder, EventItem, Fact, Gives, Item};
 use crate::digest::{Hash, RangeDigest, hex, sha256};
 use crate::ir::{self, Ask};
 use crate::keylog::texts::Texts;
+use crate::keylog::tracks::Stream;
 use crate::keylog::{Contribution, Sight};
 use crate::plan::{GroupPlan, Plan};
 use crate::queries::{Asked, Queries, Row};
@@ -309,13 +310,15 @@ impl Fold {
 
     fn answer(&mut self, queries: &mut Queries, upto: i64) -> Result<(), String> {
         while let Some(row) = queries.pending(upto) {
+            let stream = queries.stream();
             let asked = &queries.asked;
             if asked.stream != self.origin.stream || asked.partition != self.origin.partition {
                 return Err(format!("queries of {} {} put to another partition", asked.stream, asked.partition));
             }
             let before = queries.answers.bytes.len();
-            if let Err(error) = self.answer_row(asked, &row, &mut queries.answers.bytes) {
+            if let Err(error) = self.answer_row(asked, &row, stream, &mut queries.answers.bytes) {
                 queries.answers.bytes.truncate(before);
+                queries.answers.end_stream();
                 return Err(error);
             }
             queries.answers.close_row();
@@ -324,12 +327,19 @@ impl Fold {
         Ok(())
     }
 
-    fn answer_row(&mut self, asked: &Asked, row: &Row, out: &mut Vec<u8>) -> Result<(), String> {
+    fn answer_row(
+        &mut self,
+        asked: &Asked,
+        row: &Row,
+        stream: Option<Stream>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), String> {
         let (scope, used) = (self.scope_of(asked, row)?, self.used());
         let ask = Ask {
             as_of_us: row.as_of_us,
             sight: Sight { cut: row.cut, logged_before_us: row.ingest.then_some(row.as_of_us) },
             sole: row.sole,
+            stream,
         };
         for (key_type, id) in asked.keys(row) {
             for place in asked.groups(row) {

@@ -1,14 +1,20 @@
 //! The answer of one partition for one key of one group: the last event and an IR a unit, as bytes and merged.
 
+pub mod standing;
 pub mod wire;
 
 use crate::keylog::texts::Texts;
+use crate::keylog::tracks::{Stream, Telling, WindowTrack};
 use crate::keylog::{KeyLog, Sight};
 use crate::ops::age::{behind, distance};
+use crate::ops::census::Census;
+use crate::ops::chain::{Runs, current};
 use crate::ops::count::Count;
-use crate::ops::session::{self, Chain, Run};
+use crate::ops::session::{self, Chain, Teller};
+use crate::ops::tally::{self, Tally};
 use crate::ops::{Frame, Ir, Slice, Unit};
-use crate::plan::GroupPlan;
+use crate::plan::{GroupPlan, WindowPlan};
+use standing::{Ledger, Subject};
 use wire::{Corrupt, Decoded, Reader, put_len, put_u64};
 
 /// What is asked of every key of a query.
@@ -18,22 +24,28 @@ pub struct Ask {
     pub sight: Sight,
     /// No other partition takes part.
     pub sole: bool,
+    /// The answers of a stream are read in the order in which they are given, so that one may tell what changed since the
+    /// one before; None for an answer that stands alone.
+    pub stream: Option<Stream>,
 }
 
 /// The whole answer where nothing was seen.
 pub const NOTHING: u8 = 0;
 const SOMETHING: u8 = 1;
+/// The answers of a shorter log stand alone.
+const TRACKED_MIN: usize = 16;
 
 /// Appends the answer of a key's log. `spots` is room for the searches.
 ///
 /// Format: NOTHING; or SOMETHING, the age of the last event, then each window: a session's runs, or the number of
 /// contributions and, unless that is 0, each unit but count.
 pub fn answer(group: &GroupPlan, log: &mut KeyLog, texts: &Texts, ask: Ask, spots: &mut Vec<usize>, out: &mut Vec<u8>) {
-    if log.sees_all(ask.sight) {
-        return answer_seen(group, log, texts, ask, spots, out);
+    if !log.sees_all(ask.sight) {
+        let mut visible = log.visible(group.start_us(ask.as_of_us), ask.as_of_us, ask.sight, &group.keeps);
+        return answer_seen(group, &mut visible, texts, Ask { stream: None, ..ask }, spots, out);
     }
-    let mut visible = log.visible(group.start_us(ask.as_of_us), ask.as_of_us, ask.sight, &group.keeps);
-    answer_seen(group, &mut visible, texts, ask, spots, out);
+    log.index(&group.declared, texts);
+    answer_seen(group, log, texts, ask, spots, out);
 }
 
 fn answer_seen(
@@ -54,38 +66,70 @@ fn answer_seen(
     }
     out.push(SOMETHING);
     put_u64(out, distance(ask.as_of_us, log.times()[as_of - 1]));
+    let stream = ask.stream.filter(|_| group.has_changes && log.len() > TRACKED_MIN);
+    let known = stream.and_then(|_| log.take_tracks());
+    let is_new = known.is_none();
+    let mut tracks = stream.map(|stream| (stream, known.unwrap_or_default()));
+    let mut windows = tracks.as_mut().map(|(stream, tracks)| tracks.of(*stream, group.windows.len()).iter_mut());
     for window in &group.windows {
         let lo = spots[window.start];
         let slice = Slice { log, texts, lo, hi: spots[window.end].max(lo) };
-        if let Some(gap_us) = window.gap_us {
-            session::query(&window.units, Chain { gap_us, sole: ask.sole }, &slice, ask.as_of_us, out);
-            continue;
+        let mut track = windows.as_mut().and_then(Iterator::next);
+        answer_window(window, &slice, ask, track.as_deref_mut(), out);
+        if let Some(track) = track {
+            track.is_asked = true;
         }
-        put_len(out, slice.len());
-        if !slice.is_empty() {
-            let units = window.units.iter().filter(|unit| !matches!(unit, Unit::Count));
-            units.for_each(|unit| unit.query(&slice, ask.as_of_us, out));
-        }
+    }
+    if let Some((_, tracks)) = tracks {
+        log.put_tracks(tracks, is_new);
     }
 }
 
-/// Answers of all partitions, merged: an IR a unit, those of sessions once `close` was called.
+fn answer_window(window: &WindowPlan, slice: &Slice<'_>, ask: Ask, track: Option<&mut WindowTrack>, out: &mut Vec<u8>) {
+    if let Some(gap_us) = window.gap_us {
+        let chain = Chain { gap_us, sole: ask.sole };
+        let teller = Teller { units: &window.units, chain, slice: *slice, as_of_us: ask.as_of_us };
+        return teller.tell(track, out);
+    }
+    put_len(out, slice.len());
+    if slice.is_empty() {
+        return;
+    }
+    let track = track.filter(|_| window.has_changes());
+    let telling = track.map_or(Telling::Alone, |track| track.tell(slice.lo, slice.hi));
+    let units = window.units.iter().filter(|unit| !matches!(unit, Unit::Count));
+    units.for_each(|unit| unit.query(slice, ask.as_of_us, &telling, out));
+}
+
+/// The runs of a partition: as told, or those that stand.
+#[derive(Debug)]
+enum Source<'a> {
+    Told(Runs<'a>),
+    Standing(u32),
+}
+
+/// Answers of all partitions, merged: an IR a unit once `close` was called.
 #[derive(Debug, Default)]
 pub struct Merged<'a> {
     last_us: Option<i64>,
     irs: Vec<Ir<'a>>,
     /// One list a window; empty but for sessions.
-    runs: Vec<Vec<Run<'a>>>,
+    sources: Vec<Vec<Source<'a>>>,
+    ledger: Ledger<'a>,
+    subject: Option<Subject<'a>>,
+    /// Where the subject stands in the ledger, once it is known.
+    place: Option<usize>,
 }
 
 impl<'a> Merged<'a> {
-    /// Makes this the IRs of nothing of a group.
-    pub fn reset(&mut self, group: &GroupPlan) {
+    /// Makes this the IRs of nothing of a group. `subject`: whose answers will be absorbed.
+    pub fn reset(&mut self, group: &GroupPlan, subject: Subject<'a>) {
         self.last_us = None;
         self.irs.clear();
         self.irs.extend(group.windows.iter().flat_map(|window| &window.units).map(Unit::init));
-        self.runs.clear();
-        self.runs.resize_with(group.windows.len(), Vec::new);
+        self.sources.iter_mut().for_each(Vec::clear);
+        self.sources.resize_with(group.windows.len(), Vec::new);
+        (self.subject, self.place) = (Some(subject), None);
     }
 
     /// Merges the next answer of the reader. Raises Corrupt where it is none of this group.
@@ -97,38 +141,98 @@ impl<'a> Merged<'a> {
         }
         let last_us = behind(frame.as_of_us, reader.u64()?);
         self.last_us = Some(self.last_us.map_or(last_us, |known| known.max(last_us)));
-        for (window, runs) in group.windows.iter().zip(&mut self.runs) {
+        for (place, window) in group.windows.iter().enumerate() {
             if window.gap_us.is_some() {
-                session::decode(&window.units, reader, frame, runs)?;
+                self.absorb_runs(place, window, reader, frame)?;
                 continue;
             }
             let length = reader.u64()?;
             if length == 0 {
                 continue;
             }
-            let irs = self.irs.get_mut(window.base..window.base + window.units.len()).ok_or(Corrupt)?;
-            for (unit, into) in window.units.iter().zip(irs) {
+            for (at, unit) in (window.base..).zip(&window.units) {
                 let other = match unit {
                     Unit::Count => Ir::Count(Count(length)),
-                    _ => unit.decode(reader, frame)?,
+                    _ => self.decode(at, unit, reader, frame)?,
                 };
-                unit.merge(into, other)?;
+                unit.merge(self.irs.get_mut(at).ok_or(Corrupt)?, other)?;
             }
         }
         Ok(())
     }
 
-    /// Ends the merge: the runs of sessions become the IRs of the session at as-of.
-    pub fn close(&mut self, group: &GroupPlan, as_of_us: i64) -> Decoded<()> {
-        for (window, runs) in group.windows.iter().zip(&mut self.runs) {
-            let Some(gap_us) = window.gap_us else { continue };
-            session::join(&window.units, gap_us, runs)?;
-            if let Some(irs) = session::current(gap_us, as_of_us, runs) {
-                let places = self.irs.get_mut(window.base..window.base + window.units.len()).ok_or(Corrupt)?;
-                for (place, ir) in places.iter_mut().zip(irs) {
-                    *place = ir;
-                }
+    /// The IR of a unit; what is told of a tally that stands goes to the ledger.
+    fn decode(&mut self, at: usize, unit: &Unit, reader: &mut Reader<'a>, frame: Frame) -> Decoded<Ir<'a>> {
+        let Unit::Tally { field, k } = unit else { return unit.decode(reader, frame) };
+        Ok(Ir::Tally(match tally::Told::decode(reader, field.kind)? {
+            tally::Told::Alone(counts) => Tally { counts, standing: Vec::new() },
+            told => self.standing()?.tally(at, *k > 0)?.take(frame.rank, told)?,
+        }))
+    }
+
+    fn absorb_runs(&mut self, place: usize, window: &WindowPlan, reader: &mut Reader<'a>, frame: Frame) -> Decoded<()> {
+        let unit = |at: usize, unit: &Unit, reader: &mut Reader<'a>| self.decode(window.base + at, unit, reader, frame);
+        let source = match session::Told::decode(&window.units, reader, frame.as_of_us, unit)? {
+            session::Told::Alone(runs) => Source::Told(Runs::of(runs)),
+            told => {
+                self.standing()?.runs(place, frame.rank)?.take(told)?;
+                Source::Standing(frame.rank)
             }
+        };
+        self.sources.get_mut(place).ok_or(Corrupt)?.push(source);
+        Ok(())
+    }
+
+    fn standing(&mut self) -> Decoded<&mut standing::Standing<'a>> {
+        let place = match self.place {
+            Some(place) => place,
+            None => self.ledger.place(self.subject.ok_or(Corrupt)?),
+        };
+        self.place = Some(place);
+        self.ledger.get(place)
+    }
+
+    /// Ends the merge: the runs of sessions become the IRs of the session at as-of, and tallies are counted.
+    pub fn close(&mut self, group: &GroupPlan, as_of_us: i64) -> Decoded<()> {
+        for (place, window) in group.windows.iter().enumerate() {
+            if let Some(gap_us) = window.gap_us {
+                self.close_session(place, window, gap_us, as_of_us)?;
+            }
+            for (at, unit) in (window.base..).zip(&window.units) {
+                let Unit::Tally { k, .. } = unit else { continue };
+                let Some(Ir::Tally(tally)) = self.irs.get_mut(at).map(|ir| std::mem::replace(ir, unit.init())) else {
+                    return Err(Corrupt);
+                };
+                let census = if tally.standing.is_empty() {
+                    Census::of(tally, *k)
+                } else {
+                    self.standing()?.tally(at, *k > 0)?.census(&tally, *k)?
+                };
+                *self.irs.get_mut(at).ok_or(Corrupt)? = Ir::Census(census);
+            }
+        }
+        Ok(())
+    }
+
+    fn close_session(&mut self, place: usize, window: &WindowPlan, gap_us: i64, as_of_us: i64) -> Decoded<()> {
+        let sources = self.sources.get(place).ok_or(Corrupt)?;
+        let standing = match self.place {
+            Some(place) => Some(&*self.ledger.get(place)?),
+            None => None,
+        };
+        let mut lists = Vec::with_capacity(sources.len());
+        for source in sources {
+            lists.push(match source {
+                Source::Told(runs) => runs,
+                Source::Standing(rank) => {
+                    let known = standing.and_then(|known| known.runs_of(place).find(|(other, _)| other == rank));
+                    known.map(|(_, runs)| runs).ok_or(Corrupt)?
+                }
+            });
+        }
+        if let Some(irs) = current(&window.units, gap_us, as_of_us, &lists)? {
+            let places = self.irs.get_mut(window.base..window.base + window.units.len()).ok_or(Corrupt)?;
+            places.iter_mut().zip(irs).for_each(|(place, ir)| *place = ir);
         }
         Ok(())
     }

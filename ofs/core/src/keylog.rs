@@ -1,9 +1,16 @@
 //! The log of one key: its contributions in the total order of a partition, (event time, offset), as columns.
 
+pub mod breaks;
 pub mod column;
+pub mod extremes;
+pub mod indexes;
 pub mod texts;
+pub mod tracks;
 
 use column::{Column, Keep};
+use indexes::{Declared, Indexes};
+use texts::Texts;
+use tracks::Tracks;
 
 /// What one usable event gives to one key of one group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +45,16 @@ pub struct KeyLog {
     undrained: usize,
     /// Contributions at offsets below this one are not here, if there are any.
     missing_below: i64,
+    /// Of a long log that was queried.
+    indexes: Option<Box<Indexes>>,
+    /// Of a log whose answers tell changes only.
+    tracks: Option<Box<Tracks>>,
+    /// Indexes or tracks were made since `take_grown`.
+    has_grown: bool,
 }
+
+/// Logs, and ranges of them, up to this length are read as they are.
+pub const SHORT: usize = 64;
 
 /// What an allocation takes beside its bytes, about.
 pub const ALLOCATION: usize = 16;
@@ -55,6 +71,9 @@ impl KeyLog {
             hints: Vec::new(),
             undrained: 0,
             missing_below: i64::MIN,
+            indexes: None,
+            tracks: None,
+            has_grown: false,
         }
     }
 
@@ -82,6 +101,12 @@ impl KeyLog {
         for ((column, value), keep) in self.columns.iter_mut().zip(contribution.values).zip(keeps) {
             column.insert(at, *value, *keep);
         }
+        if let Some(indexes) = &mut self.indexes {
+            indexes.cut(at);
+        }
+        if let Some(tracks) = &mut self.tracks {
+            tracks.shift(at);
+        }
         self.offset_max = self.offset_max.max(contribution.offset);
         self.log_ts_max_us = self.log_ts_max_us.max(contribution.log_ts_us);
         self.undrained += 1;
@@ -95,6 +120,41 @@ impl KeyLog {
         let hint = seek(&self.times, time_us, self.hints[edge]);
         self.hints[edge] = hint;
         hint
+    }
+
+    /// Brings the indexes up to what the log holds, and makes them once it is long. Bounds: `declared` is the same at every
+    /// call, `texts` are those of the columns.
+    pub fn index(&mut self, declared: &Declared, texts: &Texts) {
+        if self.indexes.is_none() {
+            if self.len() <= SHORT || *declared == Declared::default() {
+                return;
+            }
+            self.indexes = Some(Box::new(Indexes::new(declared)));
+            self.has_grown = true;
+        }
+        if let Some(indexes) = &mut self.indexes {
+            indexes.extend(&self.times, &self.columns, texts);
+        }
+    }
+
+    /// Covers the log since `index`, if it is long.
+    pub fn indexes(&self) -> Option<&Indexes> {
+        self.indexes.as_deref()
+    }
+
+    /// The tracks, to be put back.
+    pub fn take_tracks(&mut self) -> Option<Box<Tracks>> {
+        self.tracks.take()
+    }
+
+    pub fn put_tracks(&mut self, tracks: Box<Tracks>, are_new: bool) {
+        self.tracks = Some(tracks);
+        self.has_grown |= are_new;
+    }
+
+    /// Whether `bytes` is more than it was at the last call, other than by insertions.
+    pub fn take_grown(&mut self) -> bool {
+        std::mem::take(&mut self.has_grown)
     }
 
     /// Whether all contributions of the key are here.
@@ -137,13 +197,16 @@ impl KeyLog {
     pub fn bytes(&self) -> usize {
         let rows = [&self.times, &self.offsets, &self.log_ts].map(Vec::capacity).iter().sum::<usize>();
         let columns = self.columns.iter().map(Column::bytes).sum::<usize>() + size_of_val(&self.columns[..]);
-        (rows + self.hints.capacity()) * size_of::<i64>() + columns + 5 * ALLOCATION
+        let indexes = self.indexes.as_ref().map_or(0, |indexes| indexes.bytes());
+        let tracks = self.tracks.as_ref().map_or(0, |tracks| tracks.bytes());
+        (rows + self.hints.capacity()) * size_of::<i64>() + columns + indexes + tracks + 5 * ALLOCATION
     }
 
     /// Changes the present values of a column; None leaves one as it is.
     pub fn replace(&mut self, column: usize, change: impl FnMut(i64) -> Option<i64>) {
         if let Some(column) = self.columns.get_mut(column) {
             column.replace(change);
+            self.indexes = None;
         }
     }
 

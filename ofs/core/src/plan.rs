@@ -12,6 +12,7 @@ use crate::admit::PathSet;
 use crate::canonical::canonicalize;
 use crate::digest::{hex, sha256};
 use crate::keylog::column::Keep;
+use crate::keylog::indexes::Declared;
 use crate::ops::Unit;
 use crate::ops::finish::Finish;
 use crate::value::ValueType;
@@ -50,6 +51,10 @@ pub struct GroupPlan {
     pub features: Vec<FeaturePlan>,
     /// How many IRs the windows have together.
     pub ir_count: usize,
+    /// What its logs keep once they are long.
+    pub declared: Declared,
+    /// Some window can tell changes.
+    pub has_changes: bool,
 }
 
 #[derive(Debug)]
@@ -87,6 +92,13 @@ impl Plan {
     /// The groups that read events of a type.
     pub fn groups_of(&self, event_type: &str) -> &[usize] {
         self.by_event_type.get(event_type).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl WindowPlan {
+    /// Whether an answer may tell what changed since the one before.
+    pub fn has_changes(&self) -> bool {
+        self.gap_us.is_some() || self.units.iter().any(|unit| matches!(unit, Unit::Tally { .. }))
     }
 }
 

@@ -1,9 +1,12 @@
 //! What one partition is asked, sorted by cut, and its answers.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use hashbrown::HashMap;
 
 use crate::decisions::{DecisionView, Decisions};
 use crate::ir::wire::{Corrupt, Decoded, Reader, put_bytes, put_i64, put_len, put_u64};
+use crate::keylog::tracks::Stream;
 use crate::record::AsOfBasis;
 
 /// Questions to one partition and, once folded, their answers.
@@ -26,6 +29,8 @@ pub struct Asked {
     /// Positions in `keys`, those of a row together.
     key_places: Vec<usize>,
     rows: Vec<Row>,
+    /// The rows also stand in the order of the decisions, so that an answer may tell what changed since the one before.
+    is_ordered: bool,
 }
 
 /// One question. Positions are in the fields of `Asked`.
@@ -49,7 +54,24 @@ pub struct Row {
 pub struct Answers {
     pub bytes: Vec<u8>,
     ends: Vec<usize>,
+    named: Named,
 }
+
+/// The stream of the answers, once there is one: what it told before is known only where it was answered.
+#[derive(Debug, Default)]
+struct Named(Option<Stream>);
+
+/// Equal answers may be of two streams.
+impl PartialEq for Named {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Named {}
+
+/// Names each stream of the process once.
+static STREAMS: AtomicU64 = AtomicU64::new(1);
 
 impl Queries {
     /// The questions of the answerable decisions `[lo, hi)` that name the partition and whose cut there lies in
@@ -73,6 +95,7 @@ impl Queries {
         }
         let mut asked = builder.asked;
         asked.rows.sort_by_key(|row| (row.cut, row.decision));
+        asked.is_ordered = is_ordered(&asked.rows);
         Queries { asked, answers: Answers::default() }
     }
 
@@ -104,7 +127,13 @@ impl Queries {
         if !whole || !reader.is_empty() {
             return Err(Corrupt);
         }
-        Ok(Queries { asked, answers: Answers { bytes, ends } })
+        Ok(Queries { asked, answers: Answers { bytes, ends, named: Named::default() } })
+    }
+
+    /// The stream of the answers; None where each stands alone.
+    pub fn stream(&mut self) -> Option<Stream> {
+        let named = &mut self.answers.named.0;
+        self.asked.is_ordered.then(|| *named.get_or_insert_with(|| STREAMS.fetch_add(1, Ordering::Relaxed)))
     }
 
     /// The first row without an answer, if its cut is at most `upto`.
@@ -114,6 +143,11 @@ impl Queries {
 }
 
 impl Answers {
+    /// The next answer tells nothing by what was told before.
+    pub fn end_stream(&mut self) {
+        self.named = Named::default();
+    }
+
     pub fn len(&self) -> usize {
         self.ends.len()
     }
@@ -143,6 +177,11 @@ impl Asked {
     /// Canonical pins of the row.
     pub fn pins(&self, row: &Row) -> &[u8] {
         self.scopes.get(row.scope).map_or(&[], |pins| pins)
+    }
+
+    /// See the field.
+    pub fn is_ordered(&self) -> bool {
+        self.is_ordered
     }
 
     /// Positions in the plan of the groups asked for, in name order.
@@ -183,9 +222,11 @@ impl Asked {
             keys: list(reader, |reader| Ok((reader.len()?, reader.text()?.into())))?,
             key_places: list(reader, Reader::len)?,
             rows: list(reader, Row::decode)?,
+            is_ordered: false,
         };
         let sorted = asked.rows.windows(2).all(|pair| pair[0].cut <= pair[1].cut);
-        if sorted { Ok(asked) } else { Err(Corrupt) }
+        let is_ordered = is_ordered(&asked.rows);
+        if sorted { Ok(Asked { is_ordered, ..asked }) } else { Err(Corrupt) }
     }
 }
 
@@ -214,6 +255,10 @@ impl Row {
             key_count: reader.len()?,
         })
     }
+}
+
+fn is_ordered(rows: &[Row]) -> bool {
+    rows.windows(2).all(|pair| pair[0].decision < pair[1].decision)
 }
 
 fn put_list<T>(out: &mut Vec<u8>, items: &[T], each: impl Fn(&mut Vec<u8>, &T)) {

@@ -58,6 +58,9 @@ impl Keys {
         };
         let entry = &mut self.entries[place];
         entry.used = used;
+        if entry.log.take_grown() {
+            entry.recount(&mut self.heap);
+        }
         if entry.log.is_whole() { Known::Log(&mut entry.log) } else { Known::Missing }
     }
 

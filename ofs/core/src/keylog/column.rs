@@ -68,6 +68,41 @@ impl Column {
         }
     }
 
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The first position in `[lo, hi)` with a value, and the value.
+    pub fn first_present(&self, lo: usize, hi: usize) -> Option<(usize, i64)> {
+        let range = lo..hi;
+        let at = match &self.counts {
+            Some(counts) if !range.is_empty() => {
+                let known = before(counts, lo);
+                // most often the first one has a value
+                let missing =
+                    if counts[lo] > known { 0 } else { counts[range].partition_point(|count| *count <= known) };
+                lo + missing
+            }
+            _ => lo,
+        };
+        (at < hi).then(|| (at, self.values[at]))
+    }
+
+    /// A position in `[lo, hi]` from which on at most, and if there are as many exactly, `k` values are present.
+    pub fn start_of_last(&self, lo: usize, hi: usize, k: usize) -> usize {
+        match &self.counts {
+            None => lo.max(hi.saturating_sub(k)),
+            Some(counts) => {
+                let skipped = before(counts, hi).saturating_sub(k as u64);
+                lo + counts[lo..hi].partition_point(|count| *count <= skipped)
+            }
+        }
+    }
+
     /// How many values of `[lo, hi)` are present.
     pub fn count(&self, lo: usize, hi: usize) -> u64 {
         match &self.counts {
@@ -113,6 +148,11 @@ mod tests {
                 assert_eq!(column.count(lo, hi), present.len() as u64);
                 assert_eq!(column.sum(lo, hi), present.iter().copied().map(i128::from).sum::<i128>());
                 assert_eq!(column.squares(lo, hi), squares);
+                assert_eq!(column.first_present(lo, hi), (lo..hi).find_map(|at| Some((at, plain[at]?))));
+                for k in 0..4 {
+                    let expected = present.len().min(k) as u64;
+                    assert_eq!(column.count(column.start_of_last(lo, hi, k), hi), expected, "{k} of [{lo}, {hi})");
+                }
             }
         }
         let read: Vec<Option<i64>> = (0..plain.len()).map(|at| column.get(at)).collect();

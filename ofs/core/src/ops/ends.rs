@@ -13,16 +13,17 @@ pub struct Ends<'a>(pub Vec<(Order, Atom<'a>)>);
 
 /// Encodes the values at one end of the slice; the rank is added where the IR is read.
 pub fn query(slice: &Slice<'_>, field: TypedField, last: bool, k: usize, as_of_us: i64, out: &mut Vec<u8>) {
-    let mut taken: Vec<(usize, Atom<'_>)> =
-        if last { slice.values(field).rev().take(k).collect() } else { slice.values(field).take(k).collect() };
-    if last {
-        taken.reverse();
-    }
-    put_len(out, taken.len());
-    for (at, atom) in taken {
-        put_u64(out, distance(as_of_us, slice.log.times()[at]));
-        put_i64(out, slice.log.offsets()[at]);
-        atom.encode(out);
+    let Slice { log, texts, lo, hi } = *slice;
+    let column = log.column(field.column);
+    let present = usize::try_from(column.count(lo, hi)).unwrap_or(usize::MAX);
+    put_len(out, present.min(k));
+    let mut at = if last { column.start_of_last(lo, hi, k) } else { lo };
+    for _ in 0..present.min(k) {
+        let Some((place, raw)) = column.first_present(at, hi) else { break };
+        put_u64(out, distance(as_of_us, log.times()[place]));
+        put_i64(out, log.offsets()[place]);
+        Atom::of(raw, field.kind, texts).encode(out);
+        at = place + 1;
     }
 }
 
@@ -40,6 +41,10 @@ impl<'a> Ends<'a> {
 
     pub fn merge(&mut self, other: Self, last: bool, k: usize) {
         if other.0.is_empty() {
+            return;
+        }
+        if self.0.is_empty() {
+            self.0 = other.0; // of at most k, and in order
             return;
         }
         self.0.extend(other.0);

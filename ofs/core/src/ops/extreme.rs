@@ -3,13 +3,27 @@
 use super::exact::{Rational, power_of_ten};
 use super::{Atom, Slice, TypedField};
 use crate::ir::wire::{Decoded, Reader};
+use crate::keylog::SHORT;
+use crate::keylog::extremes::Ranked;
 use crate::value::ValueType;
+
+/// What a log keeps for the extreme of a field.
+pub fn ranked(field: TypedField, largest: bool) -> Ranked {
+    Ranked { column: field.column, is_text: field.kind == ValueType::String, largest }
+}
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Extreme<'a>(pub Option<Atom<'a>>);
 
 impl<'a> Extreme<'a> {
     pub fn query(slice: &Slice<'a>, field: TypedField, largest: bool) -> Self {
+        let Slice { log, texts, lo, hi } = *slice;
+        if slice.len() > SHORT
+            && let Some(extremes) = log.indexes().and_then(|indexes| indexes.extremes(ranked(field, largest)))
+        {
+            let raw = extremes.get(log.column(field.column), texts, lo, hi);
+            return Extreme(raw.map(|raw| Atom::of(raw, field.kind, texts)));
+        }
         let values = slice.values(field).map(|(_, atom)| atom);
         Extreme(if largest { values.max() } else { values.min() })
     }

@@ -61,8 +61,8 @@ impl Finish {
             (Finish::Extreme { kind, .. }, Ir::Extreme(ir)) => ir.write(kind, out),
             (Finish::One { last, kind, .. }, Ir::Ends(ir)) => ir.write_one(last, kind, out),
             (Finish::List { last, k, kind, .. }, Ir::Ends(ir)) => ir.write_list(last, k, kind, out),
-            (Finish::Distinct { .. }, Ir::Tally(ir)) => ir.write_distinct(out),
-            (Finish::Top { k, kind, .. }, Ir::Tally(ir)) => ir.write_top(k, kind, out),
+            (Finish::Distinct { .. }, Ir::Census(ir)) => ir.write_distinct(out),
+            (Finish::Top { k, kind, .. }, Ir::Census(ir)) => ir.write_top(k, kind, out),
             _ => return Err(Corrupt),
         }
         Ok(())
@@ -76,7 +76,7 @@ impl Finish {
             (Finish::Sum { kind, .. }, Ir::Moments(ir)) => Some(ir.exact_sum(kind)),
             (Finish::Mean { kind, .. }, Ir::Moments(ir)) => ir.exact_mean(kind),
             (Finish::Extreme { kind, .. }, Ir::Extreme(ir)) => ir.exact(kind),
-            (Finish::Distinct { .. }, Ir::Tally(ir)) => Some(ir.exact_distinct()),
+            (Finish::Distinct { .. }, Ir::Census(ir)) => Some(ir.exact_distinct()),
             _ => return Err(Corrupt),
         })
     }

@@ -2,6 +2,8 @@
 //! finish. Several features share one unit; a unit is what is computed once for a window.
 
 pub mod age;
+pub mod census;
+pub mod chain;
 pub mod count;
 pub mod ends;
 pub mod exact;
@@ -17,9 +19,11 @@ use crate::canonical::{write_int, write_string};
 use crate::ir::wire::{Corrupt, Decoded, Reader, put_bytes, put_i64};
 use crate::keylog::KeyLog;
 use crate::keylog::texts::Texts;
+use crate::keylog::tracks::Telling;
 use crate::time::write_ts;
 use crate::value::ValueType;
 use exact::{Product, write_decimal};
+use tally::Told;
 
 /// One value of a field. Within a field all are of one variant, and their order is the type's natural order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,11 +60,27 @@ pub struct TypedField {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     Count,
-    Age { last: bool },
-    Moments { field: TypedField, squares: bool },
-    Extreme { field: TypedField, largest: bool },
-    Ends { field: TypedField, last: bool, k: usize },
-    Tally { field: TypedField },
+    Age {
+        last: bool,
+    },
+    Moments {
+        field: TypedField,
+        squares: bool,
+    },
+    Extreme {
+        field: TypedField,
+        largest: bool,
+    },
+    Ends {
+        field: TypedField,
+        last: bool,
+        k: usize,
+    },
+    /// `k`: how many of the most frequent values are asked for.
+    Tally {
+        field: TypedField,
+        k: usize,
+    },
 }
 
 /// The IR of a unit.
@@ -72,6 +92,8 @@ pub enum Ir<'a> {
     Extreme(extreme::Extreme<'a>),
     Ends(ends::Ends<'a>),
     Tally(tally::Tally<'a>),
+    /// What a tally comes to once all is merged.
+    Census(census::Census<'a>),
 }
 
 impl<'a> Slice<'a> {
@@ -153,17 +175,18 @@ impl Unit {
     }
 
     /// Computes the IR of a slice that is not empty and appends its encoding.
-    pub fn query(&self, slice: &Slice<'_>, as_of_us: i64, out: &mut Vec<u8>) {
+    pub fn query(&self, slice: &Slice<'_>, as_of_us: i64, telling: &Telling, out: &mut Vec<u8>) {
         match self {
             Unit::Count => count::Count::query(slice).encode(out),
             Unit::Age { last } => age::Age::query(slice, *last).encode(as_of_us, out),
             Unit::Moments { field, squares } => moments::Moments::query(slice, *field, *squares).encode(*squares, out),
             Unit::Extreme { field, largest } => extreme::Extreme::query(slice, *field, *largest).encode(out),
             Unit::Ends { field, last, k } => ends::query(slice, *field, *last, *k, as_of_us, out),
-            Unit::Tally { field } => tally::Tally::query(slice, *field).encode(out),
+            Unit::Tally { field, .. } => tally::query(slice, *field, telling, out),
         }
     }
 
+    /// Raises Corrupt also for a tally of which something stands.
     pub fn decode<'a>(&self, reader: &mut Reader<'a>, frame: Frame) -> Decoded<Ir<'a>> {
         Ok(match self {
             Unit::Count => Ir::Count(count::Count::decode(reader)?),
@@ -171,7 +194,10 @@ impl Unit {
             Unit::Moments { squares, .. } => Ir::Moments(moments::Moments::decode(reader, *squares)?),
             Unit::Extreme { field, .. } => Ir::Extreme(extreme::Extreme::decode(reader, field.kind)?),
             Unit::Ends { field, .. } => Ir::Ends(ends::Ends::decode(reader, field.kind, frame)?),
-            Unit::Tally { field } => Ir::Tally(tally::Tally::decode(reader, field.kind)?),
+            Unit::Tally { field, .. } => match Told::decode(reader, field.kind)? {
+                Told::Alone(counts) => Ir::Tally(tally::Tally { counts, standing: Vec::new() }),
+                _ => return Err(Corrupt),
+            },
         })
     }
 

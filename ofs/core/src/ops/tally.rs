@@ -1,37 +1,43 @@
 //! count_distinct and top_k: how often each value is present; all values are kept, so that the merge is exact.
 
-use super::exact::Rational;
 use super::{Atom, Slice, TypedField};
-use crate::canonical::write_int;
-use crate::ir::wire::{Decoded, Reader, put_len, put_u64};
+use crate::ir::wire::{Corrupt, Decoded, Reader, put_len, put_u64};
+use crate::keylog::tracks::Telling;
 use crate::value::ValueType;
 
-/// Values, each once, in ascending order, with their counts.
+/// What was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told<'a> {
+    Alone(Vec<(Atom<'a>, u64)>),
+    Start(Vec<(Atom<'a>, u64)>),
+    Change { entering: Vec<Atom<'a>>, leaving: Vec<Atom<'a>> },
+}
+
+const ALONE: u8 = 0;
+const START: u8 = 1;
+const CHANGE: u8 = 2;
+
+/// Values with their counts, in any order and any number of times, and whose standing tallies belong to it, by rank.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally<'a>(pub Vec<(Atom<'a>, u64)>);
+pub struct Tally<'a> {
+    pub counts: Vec<(Atom<'a>, u64)>,
+    pub standing: Vec<u32>,
+}
 
 impl<'a> Tally<'a> {
-    /// Counts the raw values, which are integers also for strings, and only then puts the distinct ones in order.
-    pub fn query(slice: &Slice<'a>, field: TypedField) -> Self {
-        let column = slice.log.column(field.column);
-        let mut raws: Vec<i64> = (slice.lo..slice.hi).filter_map(|at| column.get(at)).collect();
-        raws.sort_unstable();
-        let same = raws.chunk_by(|left, right| left == right);
-        let mut counts: Vec<(Atom<'a>, u64)> =
-            same.map(|run| (Atom::of(run[0], field.kind, slice.texts), run.len() as u64)).collect();
-        if field.kind == ValueType::String {
-            counts.sort_unstable_by_key(|(atom, _)| *atom);
+    pub fn merge(&mut self, other: Self) {
+        if self.counts.is_empty() {
+            self.counts = other.counts;
+        } else {
+            self.counts.extend(other.counts);
         }
-        Tally(counts)
+        self.standing.extend(other.standing);
     }
 
-    pub fn merge(&mut self, other: Self) {
-        if other.0.is_empty() {
-            return;
-        }
-        self.0.extend(other.0);
-        self.0.sort_by_key(|(atom, _)| *atom);
-        self.0.dedup_by(|later, kept| {
+    /// Puts the values in ascending order, each once.
+    pub fn settle(&mut self) {
+        self.counts.sort_unstable_by_key(|(atom, _)| *atom);
+        self.counts.dedup_by(|later, kept| {
             let same = later.0 == kept.0;
             if same {
                 kept.1 = kept.1.saturating_add(later.1);
@@ -39,44 +45,79 @@ impl<'a> Tally<'a> {
             same
         });
     }
+}
 
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        put_len(out, self.0.len());
-        for (atom, count) in &self.0 {
-            atom.encode(out);
-            put_u64(out, *count);
+pub fn query(slice: &Slice<'_>, field: TypedField, telling: &Telling, out: &mut Vec<u8>) {
+    match telling {
+        Telling::Alone => {
+            out.push(ALONE);
+            encode_counts(&counts(slice, field), out);
+        }
+        Telling::Start => {
+            out.push(START);
+            encode_counts(&counts(slice, field), out);
+        }
+        Telling::Change(change) => {
+            out.push(CHANGE);
+            encode_places(slice, field, || change.entering(), out);
+            encode_places(slice, field, || change.leaving(), out);
         }
     }
+}
 
+/// Values in ascending order, each once. Counts the raw ones, which are integers also for strings, and only then puts the
+/// distinct ones in order.
+fn counts<'a>(slice: &Slice<'a>, field: TypedField) -> Vec<(Atom<'a>, u64)> {
+    let column = slice.log.column(field.column);
+    let mut raws: Vec<i64> = (slice.lo..slice.hi).filter_map(|at| column.get(at)).collect();
+    raws.sort_unstable();
+    let same = raws.chunk_by(|left, right| left == right);
+    let mut counts: Vec<(Atom<'a>, u64)> =
+        same.map(|run| (Atom::of(run[0], field.kind, slice.texts), run.len() as u64)).collect();
+    if field.kind == ValueType::String {
+        counts.sort_unstable_by_key(|(atom, _)| *atom);
+    }
+    counts
+}
+
+fn encode_counts(counts: &[(Atom<'_>, u64)], out: &mut Vec<u8>) {
+    put_len(out, counts.len());
+    for (atom, count) in counts {
+        atom.encode(out);
+        put_u64(out, *count);
+    }
+}
+
+fn encode_places<I: Iterator<Item = usize>>(
+    slice: &Slice<'_>,
+    field: TypedField,
+    places: impl Fn() -> I,
+    out: &mut Vec<u8>,
+) {
+    let column = slice.log.column(field.column);
+    put_len(out, places().filter(|place| column.get(*place).is_some()).count());
+    for raw in places().filter_map(|place| column.get(place)) {
+        Atom::of(raw, field.kind, slice.texts).encode(out);
+    }
+}
+
+impl<'a> Told<'a> {
     pub fn decode(reader: &mut Reader<'a>, kind: ValueType) -> Decoded<Self> {
-        let length = reader.count(2)?;
-        let mut counts = Vec::with_capacity(length);
-        for _ in 0..length {
-            counts.push((Atom::decode(reader, kind)?, reader.u64()?));
+        match reader.u8()? {
+            ALONE => Ok(Told::Alone(decode_counts(reader, kind)?)),
+            START => Ok(Told::Start(decode_counts(reader, kind)?)),
+            CHANGE => Ok(Told::Change { entering: decode_atoms(reader, kind)?, leaving: decode_atoms(reader, kind)? }),
+            _ => Err(Corrupt),
         }
-        Ok(Tally(counts))
     }
+}
 
-    pub fn write_distinct(&self, out: &mut Vec<u8>) {
-        write_int(out, self.0.len() as i128);
-    }
+fn decode_counts<'a>(reader: &mut Reader<'a>, kind: ValueType) -> Decoded<Vec<(Atom<'a>, u64)>> {
+    let length = reader.count(2)?;
+    (0..length).map(|_| Ok((Atom::decode(reader, kind)?, reader.u64()?))).collect()
+}
 
-    pub fn exact_distinct(&self) -> Rational {
-        Rational { num: self.0.len() as i128, den: 1 }
-    }
-
-    /// `[[value, count], ...]`: largest count first, ties by ascending value.
-    pub fn write_top(&self, k: usize, kind: ValueType, out: &mut Vec<u8>) {
-        let mut order: Vec<&(Atom<'a>, u64)> = self.0.iter().collect();
-        order.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        out.push(b'[');
-        for (place, (atom, count)) in order.into_iter().take(k).enumerate() {
-            out.extend_from_slice(if place > 0 { b",[" } else { b"[" });
-            atom.write(kind, out);
-            out.push(b',');
-            write_int(out, i128::from(*count));
-            out.push(b']');
-        }
-        out.push(b']');
-    }
+fn decode_atoms<'a>(reader: &mut Reader<'a>, kind: ValueType) -> Decoded<Vec<Atom<'a>>> {
+    let length = reader.count(1)?;
+    (0..length).map(|_| Atom::decode(reader, kind)).collect()
 }

@@ -6,6 +6,8 @@ use super::definition::{Definition, Feature, Late, Op};
 use super::{Condition, FeaturePlan, GroupPlan, Plan, WindowPlan};
 use crate::admit::PathSet;
 use crate::keylog::column::Keep;
+use crate::keylog::indexes::Declared;
+use crate::ops::extreme::ranked;
 use crate::ops::finish::Finish;
 use crate::ops::{TypedField, Unit};
 use crate::value::ValueType;
@@ -44,6 +46,8 @@ impl Compiler {
             windows: Vec::new(),
             features: Vec::new(),
             ir_count: 0,
+            declared: Declared::default(),
+            has_changes: false,
         };
         for condition in definition.conditions {
             let slot = self.path(condition.field.clone());
@@ -82,6 +86,7 @@ impl Compiler {
             window.base = group.ir_count;
             group.ir_count += window.units.len();
         }
+        declare(group);
         for (feature, place) in features.iter().zip(places) {
             let ir = place.map_or(0, |(window, unit)| group.windows[window].base + unit);
             let finish = finish_of(feature, ir, features);
@@ -134,6 +139,21 @@ fn window_place(group: &mut GroupPlan, windows: &mut Vec<Window>, window: Window
     place
 }
 
+/// What the logs keep for the group's operators.
+fn declare(group: &mut GroupPlan) {
+    for window in &group.windows {
+        if let Some(gap_us) = window.gap_us {
+            place_of(&mut group.declared.gaps, gap_us);
+        }
+        for unit in &window.units {
+            if let Unit::Extreme { field, largest } = unit {
+                place_of(&mut group.declared.extremes, ranked(*field, *largest));
+            }
+        }
+        group.has_changes |= window.has_changes();
+    }
+}
+
 /// The place of a unit that serves `unit` too; one that is there is widened where that is enough.
 fn share(units: &mut Vec<Unit>, unit: Unit) -> usize {
     for (place, known) in units.iter_mut().enumerate() {
@@ -145,6 +165,10 @@ fn share(units: &mut Vec<Unit>, unit: Unit) -> usize {
             (Unit::Ends { field, last, k }, Unit::Ends { field: other, last: end, k: more })
                 if *field == other && *last == end =>
             {
+                *k = (*k).max(more);
+                return place;
+            }
+            (Unit::Tally { field, k }, Unit::Tally { field: other, k: more }) if *field == other => {
                 *k = (*k).max(more);
                 return place;
             }
@@ -168,7 +192,8 @@ fn unit_of(feature: &Feature, field: Option<TypedField>) -> Option<Unit> {
         (Op::Max, Some(field)) => Unit::Extreme { field, largest: true },
         (Op::First | Op::FirstK, Some(field)) => Unit::Ends { field, last: false, k },
         (Op::Last | Op::LastK, Some(field)) => Unit::Ends { field, last: true, k },
-        (Op::CountDistinct | Op::TopK, Some(field)) => Unit::Tally { field },
+        (Op::CountDistinct, Some(field)) => Unit::Tally { field, k: 0 },
+        (Op::TopK, Some(field)) => Unit::Tally { field, k },
         _ => return None,
     })
 }
