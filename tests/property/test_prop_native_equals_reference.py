@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from ofs.native import core
 from tests.property.harness import decision_lines, run, with_hashes
-from tests.property.worlds import make_world
+from tests.property.hot_worlds import make_hot_world
+from tests.property.worlds import World, make_world
 
 pytestmark = pytest.mark.skipif(core is None, reason="the native core was not built (make setup)")
 CHANCE = st.randoms(use_true_random=False)
@@ -19,7 +20,17 @@ CHANCE = st.randoms(use_true_random=False)
 @given(chance=CHANCE)
 def test_native_equals_reference_byte_for_byte(chance: random.Random) -> None:
     """Parity records, snapshots, dead letters, certificate and replay id are those of the reference engine."""
-    world = make_world(chance)
+    check(chance, make_world(chance))
+
+
+@given(chance=CHANCE)
+def test_native_equals_reference_on_a_hot_key(chance: random.Random) -> None:
+    """So they are where answers build on those before: decisions that follow the log of one hot key."""
+    check(chance, make_hot_world(chance, events_max=chance.choice((60, 300))))
+
+
+def check(chance: random.Random, world: World) -> None:
+    """Run the world, with hashes recorded, through both engines and compare all bytes."""
     rebuilt = run(world, decision_lines(world.decisions), engine="reference").snapshots
     lines = with_hashes(chance, world, rebuilt)
     expected = run(world, lines, engine="reference", batch_size=chance.choice((1, 7, 1000)))
@@ -35,7 +46,7 @@ def test_native_equals_reference_byte_for_byte(chance: random.Random) -> None:
 @given(chance=CHANCE, workers=st.sampled_from((1, 2, 3)))
 def test_native_outputs_do_not_depend_on_batch_size_or_workers(chance: random.Random, workers: int) -> None:
     """Batch sizes 1, 7 and 1000 and any number of workers give equal bytes, certificate included."""
-    world = make_world(chance)
+    world = chance.choice((make_world, make_hot_world))(chance)
     lines = with_hashes(chance, world, run(world, decision_lines(world.decisions), engine="native").snapshots)
     whole = run(world, lines, engine="native", batch_size=1000)
     for batch_size in (1, 7):
@@ -45,7 +56,7 @@ def test_native_outputs_do_not_depend_on_batch_size_or_workers(chance: random.Ra
 @given(chance=CHANCE)
 def test_verdicts_do_not_depend_on_the_order_of_decisions(chance: random.Random) -> None:
     """Each decision's snapshot is the same wherever it stands in the batch: cuts behind the frontier included."""
-    world = make_world(chance)
+    world = chance.choice((make_world, make_hot_world))(chance)
     lines = decision_lines(world.decisions)
     shuffled = list(lines)
     chance.shuffle(shuffled)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,6 +87,7 @@ OPERATORS = (
     *("count", "age_of_last", "age_of_first", "count_distinct", "top_k", "sum", "mean", "variance", "stddev"),
     *("min", "max", "first", "last", "first_k", "last_k"),
 )
+Windows = Callable[[random.Random], Any]
 SIZES = ("3s", "5s", "1s", "250000us", "10s")
 
 
@@ -126,9 +128,12 @@ def make_world(
     return world
 
 
-def make_group(chance: random.Random, name: str, *, is_bounded: bool = False) -> FeatureGroup:
-    """Draw a definition; every operator and window kind is as likely."""
-    features = [_feature(chance, number, is_bounded=is_bounded) for number in range(chance.randint(1, 7))]
+def make_group(
+    chance: random.Random, name: str, *, is_bounded: bool = False, window: Windows | None = None
+) -> FeatureGroup:
+    """Draw a definition; every operator and window kind is as likely. `window`: draws other windows."""
+    draw = window or (lambda chance: _window(chance, is_bounded=is_bounded))
+    features = [_feature(chance, number, draw) for number in range(chance.randint(1, 7))]
     numbers = [
         f["name"] for f in features if f["op"] in ("count", "sum", "mean", "count_distinct", "age_of_last")
     ]
@@ -168,12 +173,12 @@ def _condition(chance: random.Random) -> dict[str, Any]:
     )
 
 
-def _feature(chance: random.Random, number: int, *, is_bounded: bool) -> dict[str, Any]:
+def _feature(chance: random.Random, number: int, window: Windows) -> dict[str, Any]:
     op = chance.choice(OPERATORS)
     feature: dict[str, Any] = {
         "name": f"f{number}_{op}",
         "op": op,
-        "window": _window(chance, is_bounded=is_bounded),
+        "window": window(chance),
     }
     allowed: tuple[str, ...]
     if op in ("sum", "mean", "variance", "stddev"):
