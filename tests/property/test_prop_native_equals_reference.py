@@ -15,6 +15,8 @@ from tests.property.worlds import World, make_world
 
 pytestmark = pytest.mark.skipif(core is None, reason="the native core was not built (make setup)")
 CHANCE = st.randoms(use_true_random=False)
+SEEDS = st.integers(0, 2**48)  # of worlds that take more chance than Hypothesis hands out
+WORKERS = st.sampled_from((1, 2, 3))
 
 
 @given(chance=CHANCE)
@@ -23,9 +25,10 @@ def test_native_equals_reference_byte_for_byte(chance: random.Random) -> None:
     check(chance, make_world(chance))
 
 
-@given(chance=CHANCE)
-def test_native_equals_reference_on_a_hot_key(chance: random.Random) -> None:
+@given(seed=SEEDS)
+def test_native_equals_reference_on_a_hot_key(seed: int) -> None:
     """So they are where answers build on those before: decisions that follow the log of one hot key."""
+    chance = random.Random(seed)
     check(chance, make_hot_world(chance, events_max=chance.choice((60, 300))))
 
 
@@ -43,10 +46,21 @@ def check(chance: random.Random, world: World) -> None:
     assert found.replay_id == expected.replay_id
 
 
-@given(chance=CHANCE, workers=st.sampled_from((1, 2, 3)))
+@given(chance=CHANCE, workers=WORKERS)
 def test_native_outputs_do_not_depend_on_batch_size_or_workers(chance: random.Random, workers: int) -> None:
     """Batch sizes 1, 7 and 1000 and any number of workers give equal bytes, certificate included."""
-    world = chance.choice((make_world, make_hot_world))(chance)
+    check_batches(chance, make_world(chance), workers)
+
+
+@given(seed=SEEDS, workers=WORKERS)
+def test_native_outputs_on_a_hot_key_do_not_depend_on_batch_size_or_workers(seed: int, workers: int) -> None:
+    """So it is where a batch's first answers stand alone and others do not."""
+    chance = random.Random(seed)
+    check_batches(chance, make_hot_world(chance), workers)
+
+
+def check_batches(chance: random.Random, world: World, workers: int) -> None:
+    """Compare the bytes of batch sizes."""
     lines = with_hashes(chance, world, run(world, decision_lines(world.decisions), engine="native").snapshots)
     whole = run(world, lines, engine="native", batch_size=1000)
     for batch_size in (1, 7):
@@ -56,11 +70,23 @@ def test_native_outputs_do_not_depend_on_batch_size_or_workers(chance: random.Ra
 @given(chance=CHANCE)
 def test_verdicts_do_not_depend_on_the_order_of_decisions(chance: random.Random) -> None:
     """Each decision's snapshot is the same wherever it stands in the batch: cuts behind the frontier included."""
-    world = chance.choice((make_world, make_hot_world))(chance)
+    check_orders(chance, make_world(chance))
+
+
+@given(seed=SEEDS)
+def test_verdicts_on_a_hot_key_do_not_depend_on_the_order_of_decisions(seed: int) -> None:
+    """So it is where the answers of one order build on each other and those of the other stand alone."""
+    chance = random.Random(seed)
+    check_orders(chance, make_hot_world(chance))
+
+
+def check_orders(chance: random.Random, world: World) -> None:
+    """Compare the snapshots of the decisions as they are and shuffled."""
     lines = decision_lines(world.decisions)
     shuffled = list(lines)
     chance.shuffle(shuffled)
-    ordered, other = (run(world, some, engine="native", batch_size=2) for some in (lines, shuffled))
+    size = chance.choice((2, 1000))
+    ordered, other = (run(world, some, engine="native", batch_size=size) for some in (lines, shuffled))
     assert sorted(_without_run(text) for text in ordered.snapshots) == sorted(
         _without_run(text) for text in other.snapshots
     )

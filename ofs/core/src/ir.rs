@@ -246,3 +246,6 @@ impl<'a> Merged<'a> {
         &self.irs
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,14 +39,18 @@ fn definition() -> Value {
     })
 }
 
-/// One group that counts events by key, and reads no field but the key.
-pub fn plan_of_counts() -> Arc<Plan> {
+/// One group with these features; what it reads must come in this order: an int, then a string.
+pub fn plan_of(features: &Value) -> Arc<Plan> {
     compile(&[json!({
         "feature_group": "velocity", "version": "v1", "key": {"type": "account", "field": "payload.account"},
-        "event_types": ["auth"], "late": {"policy": "include"}, "where": [],
-        "features": [{"name": "n", "op": "count", "window": {"kind": "lifetime"}}],
+        "event_types": ["auth"], "late": {"policy": "include"}, "where": [], "features": features,
     })])
     .unwrap()
+}
+
+/// One group that counts events by key, and reads no field but the key.
+pub fn plan_of_counts() -> Arc<Plan> {
+    plan_of(&json!([{"name": "n", "op": "count", "window": {"kind": "lifetime"}}]))
 }
 
 #[test]
