@@ -10,6 +10,7 @@ use crate::ops::age::{behind, distance};
 use crate::ops::census::Census;
 use crate::ops::chain::{Runs, current};
 use crate::ops::count::Count;
+use crate::ops::joined::{JOINED, Joined};
 use crate::ops::session::{self, Chain, Teller};
 use crate::ops::tally::{self, Tally};
 use crate::ops::{Frame, Ir, Slice, Unit};
@@ -106,6 +107,16 @@ fn answer_window(window: &WindowPlan, slice: &Slice<'_>, ask: Ask, track: Option
 enum Source<'a> {
     Told(Runs<'a>),
     Standing(u32),
+}
+
+impl Source<'_> {
+    /// Of what stands.
+    fn rank(&self) -> u32 {
+        match self {
+            Source::Told(_) => JOINED,
+            Source::Standing(rank) => *rank,
+        }
+    }
 }
 
 /// Answers of all partitions, merged: an IR a unit once `close` was called.
@@ -216,23 +227,37 @@ impl<'a> Merged<'a> {
 
     fn close_session(&mut self, place: usize, window: &WindowPlan, gap_us: i64, as_of_us: i64) -> Decoded<()> {
         let sources = self.sources.get(place).ok_or(Corrupt)?;
-        let standing = match self.place {
-            Some(place) => Some(&*self.ledger.get(place)?),
+        let all_stand = sources.iter().all(|source| matches!(source, Source::Standing(_)));
+        let mut standing = match self.place {
+            Some(place) => Some(self.ledger.get(place)?),
             None => None,
         };
+        let mut joined = match &mut standing {
+            Some(standing) if all_stand => std::mem::take(standing.joined(place)?),
+            _ => Joined::default(),
+        };
+        if all_stand {
+            joined.keep(sources.iter().map(Source::rank));
+        }
         let mut lists = Vec::with_capacity(sources.len());
         for source in sources {
             lists.push(match source {
                 Source::Told(runs) => runs,
                 Source::Standing(rank) => {
-                    let known = standing.and_then(|known| known.runs_of(place).find(|(other, _)| other == rank));
-                    known.map(|(_, runs)| runs).ok_or(Corrupt)?
+                    let mut known = standing.iter().flat_map(|known| known.runs_of(place));
+                    known.find(|(other, _)| other == rank).map(|(_, runs)| runs).ok_or(Corrupt)?
                 }
             });
         }
-        if let Some(irs) = current(&window.units, gap_us, as_of_us, &lists)? {
+        if let Some(irs) = current(&window.units, gap_us, as_of_us, &lists, &mut joined)? {
             let places = self.irs.get_mut(window.base..window.base + window.units.len()).ok_or(Corrupt)?;
             places.iter_mut().zip(irs).for_each(|(place, ir)| *place = ir);
+        }
+        if let Some(standing) = standing.filter(|_| all_stand) {
+            joined.tell(&window.units, |at, is_ranked, counts, is_added| {
+                standing.tally(window.base + at, is_ranked)?.adjust(JOINED, counts, is_added)
+            })?;
+            *standing.joined(place)? = joined;
         }
         Ok(())
     }

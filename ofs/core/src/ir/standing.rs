@@ -5,6 +5,7 @@ use hashbrown::HashMap;
 use super::wire::{Corrupt, Decoded};
 use crate::ops::census::Running;
 use crate::ops::chain::Runs;
+use crate::ops::joined::Joined;
 
 /// A key of a group, under its pins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub struct Standing<'a> {
     tallies: Vec<Option<Running<'a>>>,
     /// By window and rank.
     runs: Vec<(usize, u32, Runs<'a>)>,
+    /// By window.
+    joined: Vec<Joined<'a>>,
 }
 
 /// Of all subjects of which anything stands.
@@ -41,7 +44,7 @@ impl<'a> Ledger<'a> {
             return *place;
         }
         known.push(standings.len());
-        standings.push(Standing { pins: subject.pins, tallies: Vec::new(), runs: Vec::new() });
+        standings.push(Standing { pins: subject.pins, tallies: Vec::new(), runs: Vec::new(), joined: Vec::new() });
         standings.len() - 1
     }
 
@@ -66,6 +69,14 @@ impl<'a> Standing<'a> {
             self.runs.len() - 1
         });
         self.runs.get_mut(place).map(|(_, _, runs)| runs).ok_or(Corrupt)
+    }
+
+    /// What is known of the runs of a window, if all of them stand.
+    pub fn joined(&mut self, window: usize) -> Decoded<&mut Joined<'a>> {
+        if self.joined.len() <= window {
+            self.joined.resize_with(window + 1, Joined::default);
+        }
+        self.joined.get_mut(window).ok_or(Corrupt)
     }
 
     /// Those of a window, each with its rank.

@@ -25,13 +25,14 @@ impl Numbers {
 
 const SUBJECT: Subject<'static> = Subject { pins: b"{}", group: 0, key: "k" };
 
-/// A gap of 8 parts almost all contributions of one of three partitions, and few of all three together.
-fn windows() -> [Value; 6] {
+/// Gaps of 8 and 12 part many contributions of one of three partitions, and few of all three together.
+fn windows() -> [Value; 7] {
     [
         json!({"kind": "sliding", "size_us": 900}),
-        json!({"kind": "session", "gap_us": 8}),
+        json!({"kind": "session", "gap_us": 12}),
         json!({"kind": "tumbling", "size_us": 700, "back": 1}),
         json!({"kind": "session", "gap_us": 25}),
+        json!({"kind": "session", "gap_us": 12, "max_us": 1_200}),
         json!({"kind": "lifetime"}),
         json!({"kind": "session", "gap_us": 8, "max_us": 130}),
     ]
@@ -70,6 +71,10 @@ struct World {
     texts: Texts,
     now_us: i64,
     stream: Stream,
+    /// A pause comes once in so many events.
+    pause: u64,
+    /// One in so many events is late.
+    late: u64,
 }
 
 /// What one partition answers: building on what came before, alone, and read from a log without indexes.
@@ -79,18 +84,30 @@ impl World {
     fn new(seed: u64) -> World {
         let mut numbers = Numbers(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         let mut windows = windows();
-        windows.rotate_left(numbers.next(6) as usize);
+        windows.rotate_left(numbers.next(7) as usize);
         let plan = plan(&windows[..2]);
         let count = [1, 2, 3, 3][numbers.next(4) as usize];
+        let pause = [30, 60, 2_000][numbers.next(3) as usize];
+        let late = [4, 20][numbers.next(2) as usize];
         let logs = (0..count).map(|_| KeyLog::new(plan.groups[0].columns.len())).collect();
-        World { numbers, plan, logs, offsets: vec![0; count], texts: Texts::default(), now_us: 10_000, stream: 1 }
+        World {
+            numbers,
+            plan,
+            logs,
+            offsets: vec![0; count],
+            texts: Texts::default(),
+            now_us: 10_000,
+            stream: 1,
+            pause,
+            late,
+        }
     }
 
     fn insert(&mut self) {
         let numbers = &mut self.numbers;
         let place = numbers.next(self.logs.len() as u64) as usize;
-        self.now_us += numbers.one(&[0, 1, 3, 3, 3, 5, 5, 7]) + if numbers.next(60) == 0 { 40 } else { 0 };
-        let late_us = if numbers.next(4) == 0 { numbers.one(&[2, 9, 30, 400, 3_000]) } else { 0 };
+        self.now_us += numbers.one(&[0, 1, 3, 3, 3, 5, 5, 7]) + if numbers.next(self.pause) == 0 { 40 } else { 0 };
+        let late_us = if numbers.next(self.late) == 0 { numbers.one(&[2, 9, 30, 400, 3_000]) } else { 0 };
         let int = (numbers.next(8) > 0).then(|| numbers.next(200) as i64 - 100);
         let text = format!("t{:02}", numbers.next(30).min(numbers.next(30)));
         let text = (numbers.next(8) > 0).then(|| self.texts.intern(&text) as i64);
@@ -139,7 +156,7 @@ fn read<'a>(merged: &mut Merged<'a>, group: &GroupPlan, as_of_us: i64, answers: 
 #[test]
 fn answers_that_build_on_others_come_to_those_that_stand_alone() {
     let (mut told, mut alone) = (0, 0);
-    for seed in 1..13 {
+    for seed in 1..25 {
         let mut world = World::new(seed);
         let every = world.numbers.next(9) + 1;
         let mut steps = Vec::new();

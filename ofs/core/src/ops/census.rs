@@ -170,6 +170,30 @@ impl<'a> Running<'a> {
         Ok(Tally { counts: Vec::new(), standing: vec![rank] })
     }
 
+    /// Adds to what one rank told, or takes away from it, without its telling.
+    pub fn adjust(&mut self, rank: u32, counts: &[(Atom<'a>, u64)], is_added: bool) -> Decoded<()> {
+        let known = self.parts.iter().position(|part| part.rank == rank);
+        let place = known.unwrap_or(self.parts.len());
+        if known.is_none() {
+            self.parts.push(Part { rank, counts: HashMap::new(), is_in_total: true });
+        }
+        let part = self.parts.get_mut(place).ok_or(Corrupt)?;
+        for (atom, count) in counts {
+            let known = part.counts.entry(*atom).or_insert(0);
+            let changed = if is_added { known.checked_add(*count) } else { known.checked_sub(*count) };
+            *known = changed.ok_or(Corrupt)?;
+            if *known == 0 {
+                part.counts.remove(atom);
+            }
+            match (part.is_in_total, is_added) {
+                (true, true) => self.total.add(*atom, *count),
+                (true, false) => self.total.remove(*atom, *count)?,
+                (false, _) => {}
+            }
+        }
+        Ok(())
+    }
+
     /// The census of a tally with what stands of it.
     pub fn census(&mut self, tally: &Tally<'a>, k: usize) -> Decoded<Census<'a>> {
         for part in &mut self.parts {

@@ -1,7 +1,9 @@
 //! The session at as-of: the chain of runs of all partitions that ends last.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 
+use super::joined::{Block, JOINED, Joined};
 use super::session::{Keep, Run, Told};
 use super::{Ir, Unit};
 use crate::ir::wire::{Corrupt, Decoded};
@@ -11,24 +13,32 @@ use crate::keylog::breaks::exceeds;
 #[derive(Debug, Default)]
 pub struct Runs<'a> {
     /// What the window's start left of a run.
-    front: Option<Run<'a>>,
-    settled: VecDeque<Run<'a>>,
-    last: Option<Run<'a>>,
+    pub(super) front: Option<Run<'a>>,
+    pub(super) settled: VecDeque<Run<'a>>,
+    pub(super) last: Option<Run<'a>>,
+    /// How many settled runs went at the front; a run's number counts them.
+    pub(super) dropped: usize,
+    /// Settled runs with smaller numbers are what they were when this was set.
+    pub(super) stable: Cell<usize>,
 }
 
 impl<'a> Runs<'a> {
     pub fn of(runs: Vec<Run<'a>>) -> Self {
-        Runs { front: None, settled: runs.into(), last: None }
+        Runs { settled: runs.into(), ..Runs::default() }
     }
 
     /// Takes what a partition tells next. Raises Corrupt where it does not follow what stands.
     pub fn take(&mut self, told: Told<'a>) -> Decoded<()> {
         let Told::Standing { keep, front, settled, last } = told else { return Err(Corrupt) };
         match keep {
-            Keep::Nothing => self.settled.clear(),
+            Keep::Nothing => {
+                self.dropped += self.settled.len();
+                self.settled.clear();
+            }
             Keep::Between { from_us, upto_us } => {
                 while self.settled.front().is_some_and(|run| run.first_us < from_us) {
                     self.settled.pop_front();
+                    self.dropped += 1;
                 }
                 while self.settled.back().is_some_and(|run| run.first_us >= upto_us) {
                     self.settled.pop_back();
@@ -38,38 +48,170 @@ impl<'a> Runs<'a> {
                 }
             }
         }
+        self.stable.set(self.stable.get().min(self.end()));
         self.settled.extend(settled);
         (self.front, self.last) = (front, Some(last));
         Ok(())
     }
 
-    fn backward(&self) -> impl Iterator<Item = &Run<'a>> {
-        self.last.iter().chain(self.settled.iter().rev()).chain(&self.front)
+    /// The number of the next settled run.
+    pub(super) fn end(&self) -> usize {
+        self.dropped + self.settled.len()
     }
 }
 
-/// The IRs of the session that holds at as-of; None where it ended more than the gap ago, or never began.
-pub fn current<'a>(units: &[Unit], gap_us: i64, as_of_us: i64, lists: &[&Runs<'a>]) -> Decoded<Option<Vec<Ir<'a>>>> {
-    let mut heads: Vec<_> = lists.iter().map(|runs| runs.backward().peekable()).collect();
-    let (mut reached_us, mut irs): (i64, Option<Vec<Ir<'a>>>) = (as_of_us, None);
+/// The IRs of the session that holds at as-of; None where it ended more than the gap ago, or never began. `joined`: what
+/// is known of these lists, if they stand.
+pub fn current<'a>(
+    units: &[Unit],
+    gap_us: i64,
+    as_of_us: i64,
+    lists: &[&Runs<'a>],
+    joined: &mut Joined<'a>,
+) -> Decoded<Option<Vec<Ir<'a>>>> {
+    joined.refresh(units, gap_us, lists)?;
+    let mut walk = Walk::new(units, gap_us, as_of_us, lists, joined);
     loop {
-        let latest = heads.iter_mut().filter_map(|head| Some((head.peek()?.last_us, head)));
-        let Some((last_us, head)) = latest.max_by_key(|(last_us, _)| *last_us) else { break };
-        if exceeds(gap_us, last_us, reached_us) {
-            break;
-        }
-        let run = head.next().ok_or(Corrupt)?;
-        match &mut irs {
-            None => (reached_us, irs) = (run.first_us, Some(run.irs.clone())),
-            Some(irs) => {
-                reached_us = reached_us.min(run.first_us);
-                for ((unit, into), other) in units.iter().zip(irs).zip(&run.irs) {
-                    unit.merge(into, other.clone())?;
-                }
+        match walk.step(&joined.blocks)? {
+            Step::Taken => {}
+            Step::Ended => break,
+            Step::Torn => {
+                joined.clear();
+                walk = Walk::new(units, gap_us, as_of_us, lists, joined);
             }
         }
     }
-    Ok(irs)
+    let Walk { irs, heads, singles, left, .. } = walk;
+    let Some(mut irs) = irs else { return Ok(None) };
+    joined.forget(left);
+    if !joined.blocks.is_empty() {
+        let tallies = irs.iter_mut().filter_map(|ir| if let Ir::Tally(tally) = ir { Some(tally) } else { None });
+        tallies.for_each(|tally| tally.standing.push(JOINED));
+    }
+    let ends: Vec<usize> = heads.iter().map(|head| head.next).collect();
+    joined.join(units, gap_us, &ends, &singles)?;
+    Ok(Some(irs))
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    Taken,
+    Ended,
+    /// A block is part of the session only in part.
+    Torn,
+}
+
+/// Where the walk stands in a list.
+#[derive(Debug)]
+struct Head<'r, 'a> {
+    runs: &'r Runs<'a>,
+    last: Option<&'r Run<'a>>,
+    front: Option<&'r Run<'a>>,
+    /// The number of the settled run taken last.
+    next: usize,
+}
+
+/// The walk from the last run back, as long as runs reach each other.
+struct Walk<'r, 'a> {
+    units: &'r [Unit],
+    gap_us: i64,
+    reached_us: i64,
+    irs: Option<Vec<Ir<'a>>>,
+    heads: Vec<Head<'r, 'a>>,
+    /// Blocks not taken.
+    left: usize,
+    /// The settled runs taken, latest first: list and run.
+    singles: Vec<(usize, &'r Run<'a>)>,
+}
+
+impl<'r, 'a> Walk<'r, 'a> {
+    fn new(units: &'r [Unit], gap_us: i64, as_of_us: i64, lists: &[&'r Runs<'a>], joined: &Joined<'a>) -> Self {
+        let head =
+            |runs: &&'r Runs<'a>| Head { runs, last: runs.last.as_ref(), front: runs.front.as_ref(), next: runs.end() };
+        let heads = lists.iter().map(head).collect();
+        let left = joined.blocks.len();
+        Walk { units, gap_us, reached_us: as_of_us, irs: None, heads, left, singles: Vec::new() }
+    }
+
+    /// Takes the run or block that ends last of those not taken, if it reaches what was taken.
+    fn step(&mut self, blocks: &VecDeque<Block<'a>>) -> Decoded<Step> {
+        let block = self.left.checked_sub(1).and_then(|place| blocks.get(place));
+        let runs = self.heads.iter().enumerate().filter_map(|(list, head)| Some((list, head.peek(list, block)?)));
+        let latest = runs.max_by_key(|(_, run)| run.last_us);
+        match (latest, block) {
+            (latest, Some(block)) if latest.is_none_or(|(_, run)| run.last_us <= block.last_us) => {
+                if exceeds(self.gap_us, block.last_us, self.reached_us) {
+                    return Ok(Step::Ended);
+                }
+                if block.hole_us.is_some_and(|hole_us| self.irs.is_none() || self.reached_us > hole_us) {
+                    return Ok(Step::Torn);
+                }
+                self.left -= 1;
+                self.merge(block.first_us, &block.irs)?;
+                self.heads.iter_mut().enumerate().for_each(|(list, head)| head.pass(list, block, blocks));
+            }
+            (Some((list, run)), _) => {
+                if exceeds(self.gap_us, run.last_us, self.reached_us) {
+                    return Ok(Step::Ended);
+                }
+                self.merge(run.first_us, &run.irs)?;
+                let head = self.heads.get_mut(list).ok_or(Corrupt)?;
+                if head.take(run) {
+                    self.singles.push((list, run));
+                    if let Some(block) = blocks.get(self.left) {
+                        head.pass(list, block, blocks);
+                    }
+                }
+            }
+            (None, _) => return Ok(Step::Ended),
+        }
+        Ok(Step::Taken)
+    }
+
+    fn merge(&mut self, first_us: i64, irs: &[Ir<'a>]) -> Decoded<()> {
+        self.reached_us = if self.irs.is_some() { self.reached_us.min(first_us) } else { first_us };
+        let units = self.units;
+        let into = self.irs.get_or_insert_with(|| units.iter().map(Unit::init).collect());
+        for ((unit, into), other) in units.iter().zip(into).zip(irs) {
+            unit.merge(into, other.clone())?;
+        }
+        Ok(())
+    }
+}
+
+impl<'r, 'a> Head<'r, 'a> {
+    /// The next run; what `block` holds, and lies before it, comes behind it.
+    fn peek(&self, list: usize, block: Option<&Block<'a>>) -> Option<&'r Run<'a>> {
+        if self.last.is_some() {
+            return self.last;
+        }
+        let floor = block.map_or(self.runs.dropped, |block| block.to.get(list).copied().unwrap_or(0));
+        if self.next > floor {
+            return self.runs.settled.get(self.next - 1 - self.runs.dropped);
+        }
+        if block.is_none() { self.front } else { None }
+    }
+
+    /// Whether it was a settled one.
+    fn take(&mut self, run: &Run<'a>) -> bool {
+        if self.last.take().is_some() {
+            return false;
+        }
+        if self.front.is_some_and(|front| std::ptr::eq(front, run)) {
+            self.front = None;
+            return false;
+        }
+        self.next -= 1;
+        true
+    }
+
+    /// Goes on before `taken`, the first of the blocks taken, once it has come to the last one.
+    fn pass(&mut self, list: usize, taken: &Block<'a>, blocks: &VecDeque<Block<'a>>) {
+        let end = blocks.back().and_then(|block| block.to.get(list)).copied().unwrap_or(0);
+        if self.next <= end {
+            self.next = taken.from.get(list).copied().unwrap_or(0);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -84,7 +226,7 @@ mod tests {
     fn session(gap_us: i64, as_of_us: i64, lists: &[Vec<Run<'static>>]) -> Option<Vec<Ir<'static>>> {
         let lists: Vec<Runs<'static>> = lists.iter().cloned().map(Runs::of).collect();
         let lists: Vec<&Runs<'static>> = lists.iter().collect();
-        current(&[Unit::Count], gap_us, as_of_us, &lists).unwrap()
+        current(&[Unit::Count], gap_us, as_of_us, &lists, &mut Joined::default()).unwrap()
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod ends;
 pub mod exact;
 pub mod extreme;
 pub mod finish;
+pub mod joined;
 pub mod moments;
 pub mod ratio;
 pub mod session;
