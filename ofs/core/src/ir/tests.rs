@@ -4,23 +4,12 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::keylog::Contribution;
+use crate::ops::laws::Numbers;
 use crate::plan::Plan;
 use crate::plan::tests::plan_of;
 
-/// A small fixed generator (an xorshift), so that every run tests the same.
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self, below: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % below
-    }
-
-    fn one(&mut self, of: &[i64]) -> i64 {
-        of[self.next(of.len() as u64) as usize]
-    }
+fn one(numbers: &mut Numbers, of: &[i64]) -> i64 {
+    of[numbers.next(of.len() as u64) as usize]
 }
 
 const SUBJECT: Subject<'static> = Subject { pins: b"{}", group: 0, key: "k" };
@@ -106,8 +95,8 @@ impl World {
     fn insert(&mut self) {
         let numbers = &mut self.numbers;
         let place = numbers.next(self.logs.len() as u64) as usize;
-        self.now_us += numbers.one(&[0, 1, 3, 3, 3, 5, 5, 7]) + if numbers.next(self.pause) == 0 { 40 } else { 0 };
-        let late_us = if numbers.next(self.late) == 0 { numbers.one(&[2, 9, 30, 400, 3_000]) } else { 0 };
+        self.now_us += one(numbers, &[0, 1, 3, 3, 3, 5, 5, 7]) + if numbers.next(self.pause) == 0 { 40 } else { 0 };
+        let late_us = if numbers.next(self.late) == 0 { one(numbers, &[2, 9, 30, 400, 3_000]) } else { 0 };
         let int = (numbers.next(8) > 0).then(|| numbers.next(200) as i64 - 100);
         let text = format!("t{:02}", numbers.next(30).min(numbers.next(30)));
         let text = (numbers.next(8) > 0).then(|| self.texts.intern(&text) as i64);
@@ -120,8 +109,8 @@ impl World {
     /// One question to all partitions.
     fn ask(&mut self) -> (i64, Vec<Three>) {
         let numbers = &mut self.numbers;
-        let back_us = if numbers.next(5) == 0 { numbers.one(&[3, 10, 500, 2_000]) } else { 0 };
-        let as_of_us = self.now_us + numbers.one(&[0, 1, 1, 4, 26]) - back_us;
+        let back_us = if numbers.next(5) == 0 { one(numbers, &[3, 10, 500, 2_000]) } else { 0 };
+        let as_of_us = self.now_us + one(numbers, &[0, 1, 1, 4, 26]) - back_us;
         self.stream += u64::from(numbers.next(60) == 0);
         let before_us = (numbers.next(12) == 0).then_some(as_of_us);
         let group = &self.plan.groups[0];

@@ -209,7 +209,7 @@ impl<'r, 'a> Head<'r, 'a> {
     fn pass(&mut self, list: usize, taken: &Block<'a>, blocks: &VecDeque<Block<'a>>) {
         let end = blocks.back().and_then(|block| block.to.get(list)).copied().unwrap_or(0);
         if self.next <= end {
-            self.next = taken.from.get(list).copied().unwrap_or(0);
+            self.next = self.next.min(taken.from.get(list).copied().unwrap_or(0));
         }
     }
 }
@@ -217,7 +217,12 @@ impl<'r, 'a> Head<'r, 'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::census::{Census, Running};
     use crate::ops::count::Count;
+    use crate::ops::laws::Numbers;
+    use crate::ops::tally::Tally;
+    use crate::ops::{Atom, TypedField};
+    use crate::value::ValueType;
 
     fn run(first_us: i64, last_us: i64, count: u64) -> Run<'static> {
         Run { first_us, last_us, irs: vec![Ir::Count(Count(count))] }
@@ -242,5 +247,87 @@ mod tests {
         assert_eq!(session(5, 15, &[vec![run(0, 10, 2)]]), Some(run(0, 10, 2).irs));
         assert_eq!(session(5, 16, &[vec![run(0, 10, 2)]]), None);
         assert_eq!(session(5, 16, &[]), None);
+    }
+
+    const GAP_US: i64 = 10;
+
+    /// A partition whose runs are drawn: those told before go at both ends, new ones follow.
+    fn draw(numbers: &mut Numbers, runs: &mut Runs<'static>, now_us: i64) {
+        let tally = |numbers: &mut Numbers| Tally {
+            counts: vec![(Atom::Number(numbers.next(50) as i64), 1)],
+            standing: Vec::new(),
+        };
+        let draw = |numbers: &mut Numbers, first_us: i64, last_us: i64| Run {
+            first_us,
+            last_us,
+            irs: vec![Ir::Count(Count(1)), Ir::Tally(tally(numbers))],
+        };
+        let back = [0, 0, 0, 1, [3, 40][numbers.next(60) as usize / 59]][numbers.next(5) as usize];
+        let front = [0, 0, 0, [2, 30][numbers.next(90) as usize / 89]][numbers.next(4) as usize];
+        let length = runs.settled.len();
+        let keep = if length > back + front + 1 {
+            let (from, upto) = (&runs.settled[front], runs.settled.get(length - back));
+            Keep::Between { from_us: from.first_us, upto_us: upto.map_or(i64::MAX, |run| run.first_us) }
+        } else {
+            Keep::Nothing
+        };
+        let kept = if keep == Keep::Nothing { None } else { runs.settled.get(length - back - 1) };
+        let mut at_us = kept.map_or(now_us - 3_000, |run| run.last_us);
+        let mut settled = Vec::new();
+        while at_us < now_us {
+            let first_us = at_us + GAP_US + 1 + numbers.next(4) as i64;
+            at_us = first_us + if numbers.next(9) == 0 { numbers.next(90) as i64 } else { numbers.next(4) as i64 };
+            settled.push(draw(numbers, first_us, at_us));
+        }
+        let last = draw(numbers, at_us + 11, at_us + 20);
+        runs.take(Told::Standing { keep, front: None, settled, last }).unwrap();
+    }
+
+    #[test]
+    fn what_is_joined_comes_to_a_walk_of_all_runs() {
+        let units = [Unit::Count, Unit::Tally { field: TypedField { column: 0, kind: ValueType::Int }, k: 2 }];
+        let (mut numbers, mut blocks) = (Numbers(7), 0);
+        let (mut lists, mut joined) = ([Runs::default(), Runs::default(), Runs::default()], Joined::default());
+        let mut running = Running::new(true);
+        for step in 0..1_500 {
+            let now_us = 5_000 + step * 20;
+            lists.iter_mut().for_each(|runs| draw(&mut numbers, runs, now_us));
+            let lists = [&lists[0], &lists[1], &lists[2]];
+            let as_of_us = now_us + 20;
+            let expected = current(&units, GAP_US, as_of_us, &lists, &mut Joined::default()).unwrap();
+            joined.keep(0..3);
+            let found = current(&units, GAP_US, as_of_us, &lists, &mut joined).unwrap();
+            joined.tell(&units, |_, _, counts, is_added| running.adjust(JOINED, counts, is_added)).unwrap();
+            blocks += joined.blocks.len();
+            assert_eq!(found.is_some(), expected.is_some());
+            let (Some(found), Some(expected)) = (found, expected) else { continue };
+            assert_eq!(found[0], expected[0], "step {step}");
+            let [Ir::Tally(found), Ir::Tally(expected)] = [&found[1], &expected[1]] else { continue };
+            assert_eq!(running.census(found, 2), Ok(Census::of(expected.clone(), 2)), "step {step}");
+        }
+        assert!(blocks > 300, "{blocks}");
+    }
+
+    #[test]
+    fn a_block_that_another_run_bridged_is_torn_without_it() {
+        let standing = |keep: Keep, settled: Vec<Run<'static>>, last: Run<'static>| Told::Standing {
+            keep,
+            front: None,
+            settled,
+            last,
+        };
+        let (mut short, mut long, mut joined) = (Runs::default(), Runs::default(), Joined::default());
+        let settled = (0..100).map(|place| run(20 * place, 20 * place + 5, 1)).collect();
+        short.take(standing(Keep::Nothing, settled, run(2_000, 2_005, 1))).unwrap();
+        let mut found = Vec::new();
+        for first_us in [300, 300, 300, 1_000, 1_000, 1_000, 1_000] {
+            long.take(standing(Keep::Nothing, Vec::new(), run(first_us, 2_010, 1))).unwrap();
+            joined.keep(0..2);
+            let irs = current(&[Unit::Count], GAP_US, 2_020, &[&short, &long], &mut joined).unwrap().unwrap();
+            found.push((irs[0].clone(), joined.blocks.is_empty()));
+        }
+        let count = |count: u64, is_single: bool| (Ir::Count(Count(count)), is_single);
+        let (many, few) = (count(87, false), count(52, true));
+        assert_eq!(found, [count(87, true), many.clone(), many, few.clone(), few.clone(), few.clone(), few]);
     }
 }

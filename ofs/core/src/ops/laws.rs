@@ -7,10 +7,10 @@ use crate::keylog::column::Keep;
 use crate::ops::ends::Order;
 
 /// A small fixed generator (an xorshift), so that every run tests the same.
-struct Numbers(u64);
+pub struct Numbers(pub u64);
 
 impl Numbers {
-    fn next(&mut self, below: u64) -> u64 {
+    pub fn next(&mut self, below: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

@@ -218,4 +218,4 @@ impl Unit {
 }
 
 #[cfg(test)]
-mod laws;
+pub mod laws;
