@@ -320,14 +320,14 @@ mod tests {
         let settled = (0..100).map(|place| run(20 * place, 20 * place + 5, 1)).collect();
         short.take(standing(Keep::Nothing, settled, run(2_000, 2_005, 1))).unwrap();
         let mut found = Vec::new();
-        for first_us in [300, 300, 300, 1_000, 1_000, 1_000, 1_000] {
+        for first_us in [300, 300, 300, 600, 600, 600, 600] {
             long.take(standing(Keep::Nothing, Vec::new(), run(first_us, 2_010, 1))).unwrap();
             joined.keep(0..2);
             let irs = current(&[Unit::Count], GAP_US, 2_020, &[&short, &long], &mut joined).unwrap().unwrap();
             found.push((irs[0].clone(), joined.blocks.is_empty()));
         }
         let count = |count: u64, is_single: bool| (Ir::Count(Count(count)), is_single);
-        let (many, few) = (count(87, false), count(52, true));
+        let (many, few) = (count(87, false), count(72, true));
         assert_eq!(found, [count(87, true), many.clone(), many, few.clone(), few.clone(), few.clone(), few]);
     }
 }
