@@ -12,8 +12,9 @@ use std::time::Instant;
 use _core::assemble::{Job, Wanted, assemble};
 use _core::canonical::canonicalize;
 use _core::decisions::Decisions;
+use _core::decoder::{Decoder, Record};
 use _core::digest::{hex, sha256};
-use _core::fold::{Fold, Origin, Record};
+use _core::fold::{Fold, Origin};
 use _core::plan::Plan;
 use _core::queries::Queries;
 
@@ -105,6 +106,7 @@ fn run(plan: &Arc<Plan>, decisions: &Decisions, values: &[Vec<u8>]) -> Result<To
         Fold::new(Arc::clone(plan), &scopes, origin)
     };
     let mut folds = (0..PARTITIONS).map(fold_of).collect::<Result<Vec<Fold>, String>>()?;
+    let decoder = Decoder::new(Arc::clone(plan), &scopes);
     let (mut folding, mut assembling) = (0.0, 0.0);
     let mut all = Vec::new();
     for lo in (0..decisions.len()).step_by(CHUNK) {
@@ -119,7 +121,8 @@ fn run(plan: &Arc<Plan>, decisions: &Decisions, values: &[Vec<u8>]) -> Result<To
                 let record = Record { offset, log_ts_us: 0, ts_type: 1, key: None, value };
                 (record, [].into_iter())
             });
-            fold.apply(records, cut, &mut queries)?;
+            let records = decoder.decode(records).map_err(|error| error.to_string())?;
+            fold.apply(&records, 0, cut, &mut queries)?;
             answers.push(queries);
         }
         folding += seconds() - start;
@@ -128,9 +131,7 @@ fn run(plan: &Arc<Plan>, decisions: &Decisions, values: &[Vec<u8>]) -> Result<To
         let answers: Vec<&Queries> = answers.iter().collect();
         let verdicts = assemble(job, lo..hi, &answers)?;
         assembling += seconds() - start;
-        for verdict in verdicts {
-            all.extend_from_slice(&sha256(verdict.snapshot.as_deref().unwrap_or_default()));
-        }
+        all.extend_from_slice(&sha256(verdicts.snapshots.rows(0, hi - lo)));
     }
     let each = 1e6 / decisions.len() as f64;
     let resident = folds.iter().map(Fold::resident_bytes).sum();

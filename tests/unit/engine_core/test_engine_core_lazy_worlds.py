@@ -17,7 +17,7 @@ from ofs.units import OffsetRange
 from tests.property.harness import decision_lines
 from tests.property.hot_worlds import make_hot_world
 from tests.property.worlds import World, make_world
-from tests.unit.engine_core.workbench import EVERY_CUT
+from tests.unit.engine_core.workbench import EVERY_CUT, assembled
 
 CHANCE = st.randoms(use_true_random=False)
 
@@ -172,7 +172,7 @@ def verdicts(
     """What comes of the answers of one of the folds; the bytes of answers may differ, as a log that was dropped tells all
     again. They go through their encoding."""
     some = [_core.Queries.from_bytes(asked[which].to_bytes()) for asked in answers]
-    found = _core.assemble(plan, decisions, 0, len(decisions), some, "r1", "all")
+    found = assembled(plan, decisions, some)
     return [(verdict.index, verdict.status, verdict.snapshot) for verdict in found]
 
 
