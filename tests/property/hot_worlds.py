@@ -64,7 +64,9 @@ class _Follower:
 
     def as_of_us(self) -> int:
         chance = self._chance
-        back_us = chance.choice((0, 1, self._tick_us, 5 * SECOND, 60 * SECOND)) if chance.random() < 0.15 else 0
+        back_us = (
+            chance.choice((0, 1, self._tick_us, 5 * SECOND, 60 * SECOND)) if chance.random() < 0.15 else 0
+        )
         return self.now_us - back_us + chance.choice((0, 0, 1, self._tick_us, 3 * SECOND))
 
 
@@ -129,6 +131,7 @@ def _decision(
         "feature_groups": [{"name": group.name, "version": "v1"} for group in groups],
         "as_of_spec": spec,
         "basis": [
-            {"stream": "cards", "partition": partition, "next_offset": cut} for partition, cut in enumerate(cuts)
+            {"stream": "cards", "partition": partition, "next_offset": cut}
+            for partition, cut in enumerate(cuts)
         ],
     }

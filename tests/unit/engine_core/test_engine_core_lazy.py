@@ -13,6 +13,7 @@ from tests.unit.engine_core.workbench import (
     Json,
     Row,
     apply,
+    assembled,
     bound,
     decision,
     decoded,
@@ -272,3 +273,27 @@ def test_record_digests_are_drained_once() -> None:
     assert len(scan(state, b"R")) == 6
     again = _core.Fold.restore(plan_of(GROUP), [jcs(PINS)], list(state.items()))
     assert again.certificate() == fold.certificate()
+
+
+def test_an_answer_that_was_not_given_is_built_on_by_none() -> None:
+    """Where a decision's second key is missing, what was told of its first one is told again after the supply."""
+    rows = [event(place, 10 + place, card="AB"[place % 40 == 7], name=f"n{place % 9}") for place in range(90)]
+    questions = [decision(place, 30 + place, (place,), cards=("A",)) for place in range(40, 89)]
+    questions.append(decision(89, 130, (89,), cards=("A", "B")))
+    questions.append(decision(90, 131, (90,), cards=("A", "B")))
+    plain, fold = new_fold(plan_of(GROUP)), new_fold(plan_of(GROUP))
+    sealed = bound([GROUP], questions)
+    answers = [sealed.queries("s", 0, 0, len(sealed), 0, EVERY_CUT) for _ in range(2)]
+    apply(plain, rows, answers[0])
+    apply(fold, rows[:50], asked())
+    state = dict(fold.drain_state())
+    fold.evict(0)
+    _, prefixes = needs(fold, [], asked(decision(0, 70, (50,), cards=("A",))), limit=50)
+    fold.supply([], [(prefix, scan(state, prefix)) for prefix in prefixes])
+    with pytest.raises(ValueError, match="not supplied"):
+        apply(fold, rows[50:], answers[1])
+    found = fold.needs(None, 0, fold.frontier, answers[1])
+    fold.supply([], [(prefix, scan(state, prefix)) for prefix in found[1]])
+    apply(fold, rows[fold.frontier :], answers[1])
+    some = [assembled(plan_of(GROUP), sealed, [one]) for one in answers]
+    assert [verdict.snapshot for verdict in some[1]] == [verdict.snapshot for verdict in some[0]]

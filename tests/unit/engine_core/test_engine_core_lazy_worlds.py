@@ -169,8 +169,10 @@ def compare_behind(
 def verdicts(
     plan: _core.Plan, decisions: _core.Decisions, answers: list[list[_core.Queries]], which: int
 ) -> list[tuple[int, str, bytes | None]]:
-    """What comes of the answers of one of the folds; the bytes of answers may differ, as a log that was dropped tells all
-    again. They go through their encoding."""
+    """What comes of the answers of one of the folds, which go through their encoding.
+
+    Their bytes may differ: a log that was dropped tells all again.
+    """
     some = [_core.Queries.from_bytes(asked[which].to_bytes()) for asked in answers]
     found = assembled(plan, decisions, some)
     return [(verdict.index, verdict.status, verdict.snapshot) for verdict in found]
