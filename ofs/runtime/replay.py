@@ -560,10 +560,9 @@ def _refuse_inputs(outputs: frozenset[str], inputs: set[str]) -> None:
 
 
 def _pieces(span: tuple[int, int], workers: int) -> Iterator[tuple[int, int]]:
-    """The span in parts that keep all workers busy to its end."""
+    """The span in a part for each worker."""
     lo, hi = span
-    count = 1 if workers == 1 else 2 * workers
-    size = max(1, -(-(hi - lo) // count))
+    size = max(1, -(-(hi - lo) // workers))
     for first in range(lo, hi, size):
         yield first, min(first + size, hi)
 

@@ -174,6 +174,10 @@ impl<'a> Shelf<'a> {
             let skipped = if queries.asked.is_ordered() { *unread..part.row } else { 0..0 };
             for place in skipped {
                 let row = queries.asked.rows().get(place).ok_or(Corrupt)?;
+                let mut groups = queries.asked.groups(row).iter().filter_map(|index| plan.groups.get(*index as usize));
+                if !groups.any(|group| group.has_changes) {
+                    continue;
+                }
                 let bytes = queries.answers.get(place).ok_or(Corrupt)?;
                 skip(plan, &queries.asked, row, part.rank, bytes, merged)?;
             }

@@ -36,7 +36,8 @@ impl PyVerdicts {
     fn verdict(&self, py: Python<'_>, index: usize) -> Option<PyVerdict> {
         let row = index.checked_sub(self.lo)?;
         let status = (*self.inner.statuses.get(row)?)?.as_str();
-        let line = |lines: &Lines| lines.rows(row, row + 1).strip_suffix(b"\n").map(|line| PyBytes::new(py, line).unbind());
+        let line =
+            |lines: &Lines| lines.rows(row, row + 1).strip_suffix(b"\n").map(|line| PyBytes::new(py, line).unbind());
         Some(PyVerdict { index, status, parity: line(&self.inner.parity), snapshot: line(&self.inner.snapshots) })
     }
 
