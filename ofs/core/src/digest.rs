@@ -6,6 +6,17 @@ use sha2::{Digest, Sha256};
 
 /// A SHA-256.
 pub type Hash = [u8; 32];
+/// The value of each byte that is a lower-case hexadecimal digit.
+const DIGITS: [u8; 256] = {
+    let mut digits = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        digits[b"0123456789abcdef"[value as usize] as usize] = value;
+        value += 1;
+    }
+    digits
+};
+const NO_DIGIT: u8 = 0x80;
 /// Offsets of a block.
 pub const BLOCK_OFFSETS: i64 = 4096;
 const RECORD_TAG: &[u8] = b"ofs-record/v1\0";
@@ -35,17 +46,13 @@ pub fn parse_hex(text: &str) -> Option<Hash> {
     if digits.len() != 64 {
         return None;
     }
+    let mut seen = 0;
     for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
-        for &digit in pair {
-            let value = match digit {
-                b'0'..=b'9' => digit - b'0',
-                b'a'..=b'f' => digit - b'a' + 10,
-                _ => return None,
-            };
-            *byte = *byte << 4 | value;
-        }
+        let (high, low) = (DIGITS[usize::from(pair[0])], DIGITS[usize::from(pair[1])]);
+        seen |= high | low;
+        *byte = high << 4 | low & 15;
     }
-    Some(hash)
+    (seen & NO_DIGIT == 0).then_some(hash)
 }
 
 /// Why records or a state cannot be taken.
