@@ -33,7 +33,7 @@ class Sizes:
     long: int = 10_000_000
     long_judged: int = 1_000_000
     prefix: int = 1_000_000
-    wide: int = 200_000
+    wide: int = 500_000
     operators: int = 100_000
     semantics: int = 2_000
     batch: tuple[int, int] = (1_000_000, 10_000_000)

@@ -76,11 +76,11 @@ def all_rates(results: Results) -> list[Spread]:
 
 def _failures(part: Mapping[str, Any]) -> list[str]:
     told = [f"{label} did not run: {reason}." for label, reason in part.get("absent", {}).items()]
-    for entry in part.get("contenders", {}).values():
+    for name, entry in part.get("contenders", {}).items():
         failures = [run["failure"] for run in entry["runs"] if run["failure"] is not None]
         if failures:
             told.append(
-                f"{entry.get('label', 'A run')} failed {len(failures)} of {len(entry['runs'])} times: "
+                f"{entry.get('label', name)} failed {len(failures)} of {len(entry['runs'])} times: "
                 f"{failures[0]}."
             )
     return told
@@ -218,7 +218,7 @@ def long(results: Results) -> str:
         (
             label,
             seconds(over(entry, "seconds")),
-            count(rates(entry)),
+            "" if name == "history" else count(rates(entry)),
             _number(over(entry, "cpu_s")),
             _mib(over(entry, "peak_bytes")),
         )
