@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from ofs.units import OffsetRange
 
@@ -277,4 +277,88 @@ class DecisionSource(Protocol):
 
     def blocks(self) -> Iterator[list[bytes]]:
         """The lines in their order, some at a time: one JSON text a line, without the line end. Raises SourceError."""
+        ...
+
+
+RowKind = Literal["int32", "int64", "decimal", "bool", "timestamp", "utf8"]
+
+
+@dataclass(frozen=True, slots=True)
+class RowField:
+    """A column of rows. Units: a timestamp is microseconds UTC. `scale`: of a decimal, else 0; `nullable`: may be null."""
+
+    name: str
+    kind: RowKind
+    scale: int = 0
+    nullable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RowColumn:
+    """The values of a column as buffers, laid out as Arrow has it: little-endian, bits from the lowest.
+
+    `validity`: a bit a value, None where none is null. `offsets`: of utf8, int32, one more than values; else None.
+    A decimal takes 16 bytes, a bool one bit.
+    """
+
+    validity: bytes | None
+    offsets: bytes | None
+    data: bytes
+
+
+RowForm = Literal["columns", "records"]
+
+
+class RowBlock(Protocol):
+    """Some rows, in their order, in the form that their sink takes."""
+
+    def __len__(self) -> int: ...
+
+    def columns(self) -> list[RowColumn]:
+        """The rows as columns, in the order of the run's fields."""
+        ...
+
+    def records(self) -> list[tuple[str, bytes]]:
+        """(event id, EventRow): the rows as canonical JSON."""
+        ...
+
+
+class RowSink(Protocol):
+    """Where rows go. Life: `begin` once, `put` any number of times, then `commit` or `abort` once.
+
+    The rows are the same ones in the same order whenever the run is made again; how they are cut into blocks is not.
+    Raises SinkError when they cannot be written; then nothing is half-written, and nothing looks finished.
+    """
+
+    @property
+    def topics(self) -> frozenset[str]:
+        """The topics that it writes; none of them may be an input of the run."""
+        ...
+
+    @property
+    def form(self) -> RowForm:
+        """Which of a block's forms it takes."""
+        ...
+
+    def begin(self, replay_id: str, fields: Sequence[RowField]) -> bool:
+        """True: the rows are to be written. False: this very run is finished here already and was verified.
+
+        Raises RequestConflictError where another request's outputs are.
+        """
+        ...
+
+    def finished_run(self) -> Mapping[str, object]:
+        """The run record of the run that `begin` found finished."""
+        ...
+
+    def put(self, rows: RowBlock) -> None:
+        """The next rows."""
+        ...
+
+    def commit(self, run: Mapping[str, object], certificate: Mapping[str, object]) -> None:
+        """Make the rows visible; the run record last."""
+        ...
+
+    def abort(self) -> None:
+        """Discard what was not committed."""
         ...

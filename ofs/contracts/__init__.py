@@ -52,6 +52,7 @@ from ofs.contracts.results import (
     SelfCheckRun,
     SnapshotProvenance,
 )
+from ofs.contracts.rows import EventRow, EventRowGroup, RowsRequest, RowsRunRecord
 from ofs.contracts.schema import (
     PUBLIC_CONTRACTS,
     SCHEMA_FILE,
@@ -79,6 +80,8 @@ __all__ = [
     "DefinitionIdentity",
     "ErrorResponse",
     "EventEnvelope",
+    "EventRow",
+    "EventRowGroup",
     "FeatureGroupRef",
     "FeatureGroupVersionSet",
     "FeatureKey",
@@ -97,6 +100,8 @@ __all__ = [
     "ReplayBasis",
     "ReplayRequest",
     "Result",
+    "RowsRequest",
+    "RowsRunRecord",
     "RunRecord",
     "SelfCheck",
     "SelfCheckRun",

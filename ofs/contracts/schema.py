@@ -27,6 +27,7 @@ from ofs.contracts.results import (
     RebuiltFeatureSnapshot,
     RunRecord,
 )
+from ofs.contracts.rows import EventRow, RowsRequest, RowsRunRecord
 
 PUBLIC_CONTRACTS: Final[tuple[type[Contract], ...]] = (
     ContextPins,
@@ -44,6 +45,9 @@ PUBLIC_CONTRACTS: Final[tuple[type[Contract], ...]] = (
     DatasetManifest,
     RunRecord,
     CutCertificate,
+    EventRow,
+    RowsRequest,
+    RowsRunRecord,
     ErrorResponse,
 )
 SCHEMA_FILE: Final = "ofs_public_contracts_v0.schema.json"

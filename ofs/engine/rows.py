@@ -1,0 +1,151 @@
+"""What an engine is for rows: batches decoded, put into the order of arrival, folded and answered, and merged.
+
+A run goes on in chunks. A chunk is what arrives until one partition's batch is used up; it is one call a partition
+(`answer`, in any order or at once) and one for all (`merge`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from ofs.errors import UsageError
+from ofs.ports import RecordBatch, RowBlock, RowField, RowForm, RowKind
+
+__all__ = ["Chunk", "Decoded", "Merged", "RowEngine", "RowFold", "RowJob", "RowMaker", "row_fields"]
+
+_ROW_FIELDS: Final = (
+    RowField("stream", "utf8", nullable=False),
+    RowField("partition", "int32", nullable=False),
+    RowField("offset", "int64", nullable=False),
+    RowField("event_id", "utf8", nullable=False),
+    RowField("event_type", "utf8", nullable=False),
+    RowField("as_of_time_utc", "timestamp", nullable=False),
+)
+_KIND_OF_TYPE: Final[Mapping[str, RowKind]] = {
+    "int": "int64",
+    "decimal": "decimal",
+    "string": "utf8",
+    "bool": "bool",
+    "timestamp": "timestamp",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RowJob:
+    """What all rows of a run share.
+
+    `definitions`: RFC 8785 bytes, with their `digests`, in name order. `pins`: canonical. `starts`: of partitions 0 to
+    n-1, the first offset. `known_after_us`: see `ofs.semantics.rows.RowScope`. `form`: what rows are made as.
+    """
+
+    definitions: tuple[bytes, ...]
+    digests: tuple[str, ...]
+    pins: bytes
+    stream: str
+    starts: tuple[int, ...]
+    max_skew_us: int
+    known_after_us: int | None
+    replay_id: str
+    form: RowForm
+
+
+class Decoded(Protocol):
+    """A batch of one partition's records, admitted or rejected."""
+
+    def __len__(self) -> int: ...
+
+
+class Chunk(Protocol):
+    """The next records in the order of arrival. `positions`: by partition, where in its batch the next chunk begins."""
+
+    def __len__(self) -> int: ...
+    @property
+    def positions(self) -> list[int]: ...
+
+
+class RowFold(Protocol):
+    """The state of one partition."""
+
+    def answer(self, chunk: Any) -> Any:
+        """Apply the partition's own records of the chunk and answer, on the way, for every event of it."""
+        ...
+
+    def end(self, to: int) -> bytes:
+        """The certificate's counts over `[start, to)`; what was not read there delivered nothing."""
+        ...
+
+
+class Merged(Protocol):
+    """The rows of a chunk. `left_out`: those among its first copies that are not established."""
+
+    @property
+    def rows(self) -> RowBlock: ...
+    @property
+    def left_out(self) -> int: ...
+
+
+class RowMaker(Protocol):
+    """The parts of a run. Calls do not wait for each other, but those on one fold."""
+
+    def decode(self, batch: RecordBatch) -> Any:
+        """Pure. Raises ValueError where a record has no content digest."""
+        ...
+
+    def arrive(self, batches: Sequence[Any], positions: list[int]) -> Any:
+        """The next chunk, of each partition's batch (None: it has ended) from a position on.
+
+        It goes as far as the order is known: until a batch is used up.
+        """
+        ...
+
+    def fold(self, partition: int) -> RowFold:
+        """The empty state of a partition."""
+        ...
+
+    def merge(self, chunk: Any, answers: Sequence[Any]) -> Merged:
+        """The rows of a chunk, of one answer a partition, in order.
+
+        Raises ValueError where a value has no place in its column.
+        """
+        ...
+
+
+class RowEngine(Protocol):
+    """Makes rows. `name` is what a run record says."""
+
+    @property
+    def name(self) -> str: ...
+    def open(self, job: RowJob) -> RowMaker: ...
+
+
+def row_fields(definitions: Sequence[Mapping[str, Any]]) -> tuple[RowField, ...]:
+    """The columns of rows of these groups (canonical definitions, in name order).
+
+    Raises UsageError where two of them would have one name.
+    """
+    fields = list(_ROW_FIELDS)
+    for definition in definitions:
+        group = definition["feature_group"]
+        fields.append(RowField(f"{group}.key_id", "utf8"))
+        fields += [_feature_field(group, feature) for feature in definition["features"]]
+    names = [field.name for field in fields]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError(f"two columns of the rows would be named {twice[0]}", hint="one version of a group")
+    return tuple(fields)
+
+
+def _feature_field(group: str, feature: Mapping[str, Any]) -> RowField:
+    name, op = f"{group}.{feature['name']}", feature["op"]
+    if op in ("count", "count_distinct", "age_of_last", "age_of_first"):
+        return RowField(name, "int64")
+    if op in ("mean", "variance", "stddev", "ratio"):
+        return RowField(name, "decimal", feature["scale"])
+    if op in ("first_k", "last_k", "top_k"):
+        return RowField(name, "utf8")
+    kind = feature["type"]["kind"]
+    if op == "sum":
+        return RowField(name, "decimal", feature["type"].get("scale", 0))
+    return RowField(name, _KIND_OF_TYPE[kind], feature["type"].get("scale", 0))

@@ -1,0 +1,223 @@
+"""The run loop of rows: read every partition, put the records into the order of arrival, fold, answer, merge, write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ofs.canonical import jcs, sha256_hex
+from ofs.contracts import CutCertificate, Reason, RowsRequest, RowsRunRecord, TimeMapping
+from ofs.contracts.identity import CanonicalPins
+from ofs.engine.rows import RowEngine, RowJob, row_fields
+from ofs.errors import SinkError, SourceError, UsageError
+from ofs.features import Locked
+from ofs.planner.rows import RowsPlan, plan_rows, rows_id, rows_request
+from ofs.ports import EventLog, RowField, RowForm, RowSink
+from ofs.runtime.certificate import certificate
+from ofs.runtime.clock import Clock
+from ofs.runtime.replay import peak_memory_bytes
+from ofs.runtime.report import Progress, ProgressCallback
+from ofs.runtime.rows_report import RowsReport
+from ofs.units import format_timestamp_us
+from ofs.version import VERSION
+
+_ONE_COPY: Final = "no event before the start has a copy behind it"
+
+
+@dataclass(frozen=True, slots=True)
+class RowsOptions:
+    """How a run is executed. Only `max_skew_us` is part of the request. `batch_size`: records a read."""
+
+    workers: int = 1
+    batch_size: int = 8_192
+    max_skew_us: int = 300_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class RowsInput:
+    """What a run works on. `time_mapping`: where the log was restricted to a basis in time."""
+
+    log: EventLog
+    stream: str
+    locked: tuple[Locked, ...]
+    pins: CanonicalPins
+    time_mapping: tuple[TimeMapping, ...] | None = None
+
+
+def run_rows(
+    engine: RowEngine,
+    given: RowsInput,
+    sink: RowSink,
+    options: RowsOptions,
+    *,
+    clock: Clock,
+    progress: ProgressCallback,
+    notices: tuple[str, ...] = (),
+) -> RowsReport:
+    """Write a row for every event of the stream.
+
+    Effects: writes the sink. Raises UsageError, NotCheckableError, SourceError, SinkError and RequestConflictError; the
+    sink is then aborted and nothing of the run looks finished.
+    """
+    started_us = clock.now_us()
+    info = given.log.describe(given.stream)
+    if info is None:
+        raise SourceError(f"stream {given.stream}: the log does not know it", hint="check the stream's name")
+    plan = plan_rows(info, given.locked, max_skew_us=options.max_skew_us)
+    request = rows_request(
+        plan, pins=given.pins, max_skew_us=options.max_skew_us, time_mapping=given.time_mapping
+    )
+    if given.stream in sink.topics:
+        raise UsageError(
+            f"topic {given.stream} is an input of this run", hint="outputs never go to an input topic"
+        )
+    run = _Run(engine, given, options, plan, request, sink.form)
+    if not sink.begin(run.replay_id, run.fields):
+        record = RowsRunRecord.model_validate_json(jcs(dict(sink.finished_run())))
+        return RowsReport(record, None, notices, verified_only=True)
+    try:
+        proof = run.execute(sink, progress)
+        record = run.record(proof, started_us, clock.now_us())
+        sink.commit(record.to_dict(), proof.to_dict())
+    except BaseException:
+        sink.abort()
+        raise
+    return RowsReport(record, proof, notices)
+
+
+class _Run:
+    """One execution of a plan."""
+
+    def __init__(
+        self,
+        engine: RowEngine,
+        given: RowsInput,
+        options: RowsOptions,
+        plan: RowsPlan,
+        request: RowsRequest,
+        form: RowForm,
+    ) -> None:
+        self._log: Final = given.log
+        self._options: Final = options
+        self._plan: Final = plan
+        self._time_mapping: Final = given.time_mapping
+        self._request: Final = request
+        self.fields: Final[tuple[RowField, ...]] = row_fields([entry.canonical for entry in plan.locked])
+        self.replay_id: Final = rows_id(request)
+        self._engine_name: Final = engine.name
+        self._maker: Final = engine.open(
+            RowJob(
+                definitions=tuple(entry.canonical_bytes for entry in plan.locked),
+                digests=tuple(entry.digest for entry in plan.locked),
+                pins=given.pins.to_bytes(),
+                stream=given.stream,
+                starts=tuple(part.start for part in plan.partitions),
+                max_skew_us=options.max_skew_us,
+                known_after_us=plan.known_after_us,
+                replay_id=self.replay_id,
+                form=form,
+            )
+        )
+        self._rows = 0
+        self._left_out = 0
+        self._records_read = 0
+
+    def execute(self, sink: RowSink, progress: ProgressCallback) -> CutCertificate:
+        """Chunk by chunk; while one is merged and written, the partitions are folded for the next."""
+        folds = [self._maker.fold(part.partition) for part in self._plan.partitions]
+        total = sum(span.end - span.start for part in self._plan.partitions for span in part.spans)
+        with ThreadPoolExecutor(self._options.workers, "ofs-rows") as workers:
+            chunk, answering = None, list[Future[Any]]()
+            for following in self._chunks(workers):
+                answers = [future.result() for future in answering]
+                answering = [workers.submit(fold.answer, following) for fold in folds]
+                self._write(sink, chunk, answers)
+                chunk = following
+                self._records_read += len(following)
+                progress(Progress("making rows", self._records_read, total))
+            self._write(sink, chunk, [future.result() for future in answering])
+        return self._certificate(folds)
+
+    def record(self, proof: CutCertificate, started_us: int, finished_us: int) -> RowsRunRecord:
+        """The run's record; the sink adds what its outputs are."""
+        left_out = {Reason.HISTORY_TRUNCATED.value: self._left_out} if self._left_out else {}
+        return RowsRunRecord(
+            schema_version="ofs.rows-run/v0",
+            replay_id=self.replay_id,
+            request=self._request.to_dict(),
+            engine=self._engine_name,
+            engine_version=VERSION,
+            started_at_utc=format_timestamp_us(started_us),
+            finished_at_utc=format_timestamp_us(finished_us),
+            rows=self._rows,
+            left_out=left_out,
+            columns={field.name: _type_name(field) for field in self.fields},
+            certificate_digest=sha256_hex(proof.to_bytes()),
+            outputs={},
+            figures={
+                "records_read": self._records_read,
+                "elapsed_us": finished_us - started_us,
+                "workers": self._options.workers,
+                "batch_size": self._options.batch_size,
+                "peak_memory_bytes": peak_memory_bytes(),
+            },
+        )
+
+    def _chunks(self, workers: ThreadPoolExecutor) -> Iterator[Any]:
+        """The log in the order of arrival. Each partition's next batch is read and decoded ahead."""
+        readers = [self._batches(partition) for partition in range(len(self._plan.partitions))]
+        ahead = [workers.submit(next, reader, None) for reader in readers]
+        batches: list[Any] = [None] * len(readers)
+        used = list(range(len(readers)))
+        positions = [0] * len(readers)
+        while True:
+            for place in used:
+                batches[place], positions[place] = ahead[place].result(), 0
+            if all(batch is None for batch in batches):
+                return
+            chunk = self._maker.arrive(batches, positions)
+            positions = list(chunk.positions)
+            yield chunk
+            used = [p for p, batch in enumerate(batches) if batch is not None and positions[p] == len(batch)]
+            for place in used:
+                ahead[place] = workers.submit(next, readers[place], None)
+
+    def _batches(self, partition: int) -> Iterator[Any]:
+        part = self._plan.partitions[partition]
+        for span in part.spans:
+            for batch in self._log.read(part.stream, part.partition, span, self._options.batch_size):
+                yield self._maker.decode(batch)
+
+    def _write(self, sink: RowSink, chunk: Any, answers: list[Any]) -> None:
+        if chunk is None:
+            return
+        try:
+            merged = self._maker.merge(chunk, answers)
+        except ValueError as error:
+            raise SinkError(
+                f"a value has no place in its column: {error}",
+                hint="give the feature a smaller scale, or write to topics",
+            ) from error
+        self._rows += len(merged.rows)
+        self._left_out += merged.left_out
+        sink.put(merged.rows)
+
+    def _certificate(self, folds: list[Any]) -> CutCertificate:
+        info = self._plan.stream
+        proof = certificate(
+            [(part, fold.end(part.end)) for part, fold in zip(self._plan.partitions, folds, strict=True)],
+            replay_id=self.replay_id,
+            max_skew_us=self._options.max_skew_us,
+            time_mapping=self._time_mapping,
+            topic_ids_unproven=(),
+            partition_counts={info.stream: len(info.partitions)},
+        )
+        if self._plan.known_after_us is None:
+            return proof
+        return proof.model_copy(update={"assumptions": (*proof.assumptions, _ONE_COPY)})
+
+
+def _type_name(field: RowField) -> str:
+    return f"decimal(38, {field.scale})" if field.kind == "decimal" else field.kind

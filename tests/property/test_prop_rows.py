@@ -1,0 +1,170 @@
+"""Rows of a stream are those of the executable semantics, and each holds what a snapshot at its cut holds."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ofs.canonical import jcs
+from ofs.contracts.identity import CanonicalPins
+from ofs.features import Registry
+from ofs.ports import EventLog
+from ofs.runtime.rows import RowsOptions
+from ofs.semantics import Group
+from ofs.semantics.rows import EventRow, LoggedRecord, RowScope, arrival_order, event_rows
+from ofs.sinks.rows_memory import RowsMemorySink
+from ofs.units import OffsetRange, format_timestamp_us, next_offset
+from tests.property.harness import decision_lines, run
+from tests.property.worlds import PINS, World, make_world
+from topologies.bounded_replay import BoundedRows
+
+CHANCE = st.randoms(use_true_random=False)
+STREAM = "cards"
+SKEW_US = 5_000_000
+SCOPE = CanonicalPins.model_validate(PINS[0])
+
+
+def make_rows(world: World, *, engine: str, batch_size: int, workers: int = 1) -> RowsMemorySink:
+    """Run the topology over the world's stream."""
+    sink = RowsMemorySink()
+    BoundedRows(
+        log=world.log,
+        stream=STREAM,
+        locked=tuple(Registry.of(world.groups)),
+        pins=SCOPE,
+        sink=sink,
+        options=RowsOptions(workers=workers, batch_size=batch_size, max_skew_us=SKEW_US),
+        engine=engine,
+    ).run()
+    return sink
+
+
+def expected_rows(world: World) -> list[EventRow | None]:
+    """The rows by the executable semantics, all at once."""
+    locked = sorted(Registry.of(world.groups), key=lambda entry: entry.name)
+    scope = RowScope(
+        STREAM,
+        SCOPE.to_bytes(),
+        [Group(index, entry.canonical, entry.digest) for index, entry in enumerate(locked)],
+        dict.fromkeys(range(world.streams[STREAM]), 0),
+        SKEW_US,
+    )
+    return event_rows(scope, {p: logged(world.log, p) for p in range(world.streams[STREAM])})
+
+
+def logged(log: EventLog, partition: int) -> list[LoggedRecord]:
+    """All records of a partition."""
+    info = log.describe(STREAM)
+    end = 0 if info is None else info.partitions[partition].end
+    return [
+        LoggedRecord(*record)
+        for batch in log.read(STREAM, partition, OffsetRange(0, end), 1000)
+        for record in zip(batch.offsets, batch.log_ts_us, batch.values, strict=True)
+    ]
+
+
+def written(row: EventRow, replay_id: str) -> dict[str, Any]:
+    """The EventRow of a row."""
+    return {
+        "replay_id": replay_id,
+        "stream": STREAM,
+        "partition": row.partition,
+        "offset": row.offset,
+        "event_id": row.event_id,
+        "event_type": row.event_type,
+        "as_of_time_utc": format_timestamp_us(row.as_of_us),
+        "groups": {
+            name: {"key_id": group.key_id, "features": group.features} for name, group in row.groups.items()
+        },
+    }
+
+
+@given(chance=CHANCE)
+def test_rows_are_those_of_the_semantics(chance: random.Random) -> None:
+    """Every first copy of an admitted event of the pins gives its row, in the order of arrival, byte for byte."""
+    world = make_world(chance)
+    expected = expected_rows(world)
+    found = make_rows(world, engine="reference", batch_size=chance.choice((1, 7, 1000)))
+    assert found.run is not None
+    replay_id = str(found.run["replay_id"])
+    assert found.rows == [
+        (row.event_id, jcs(written(row, replay_id))) for row in expected if row is not None
+    ]
+
+
+@given(chance=CHANCE, workers=st.sampled_from((1, 2, 3)))
+def test_rows_do_not_depend_on_batch_size_or_workers(chance: random.Random, workers: int) -> None:
+    """Rows, certificate and replay id are the same however the run is executed."""
+    world = make_world(chance)
+    whole = make_rows(world, engine="auto", batch_size=1000)
+    for batch_size in (1, 7):
+        found = make_rows(world, engine="auto", batch_size=batch_size, workers=workers)
+        assert (found.rows, found.certificate) == (whole.rows, whole.certificate)
+
+
+@given(chance=CHANCE)
+def test_a_row_holds_what_a_snapshot_at_its_cut_holds(chance: random.Random) -> None:
+    """A decision with the row's cut, as-of and keys is answered with the row's features."""
+    world = make_world(chance)
+    rows = [json.loads(line) for _, line in make_rows(world, engine="auto", batch_size=7).rows]
+    asked = [decision for row in rows if (decision := decision_of(row, world)) is not None]
+    if asked:
+        rebuilt = run(world, decision_lines(asked), engine="auto").snapshots
+        features = {
+            snap["provenance"]["decision_id"]: snap["features"] for snap in map(json.loads, rebuilt)
+        }
+        for row in rows:
+            for name, group in row["groups"].items():
+                if group["key_id"] is not None:
+                    key_type = next(g.key.type for g in world.groups if g.name == name)
+                    found = features[decision_id(row)][f"{key_type}:{group['key_id']}"][name]
+                    assert found == group["features"]
+
+
+def decision_id(row: dict[str, Any]) -> str:
+    """Names a row among all."""
+    return f"{row['partition']}:{row['offset']}"
+
+
+def decision_of(row: dict[str, Any], world: World) -> dict[str, Any] | None:
+    """The question whose answer the row is; None where the event has no key."""
+    keys = sorted(
+        {
+            (group.key.type, row["groups"][group.name]["key_id"])
+            for group in world.groups
+            if row["groups"][group.name]["key_id"] is not None
+        }
+    )
+    if not keys:
+        return None
+    cut = cut_of(row, world)
+    return {
+        "decision_id": decision_id(row),
+        "context_pins": PINS[0],
+        "feature_keys": [{"key_type": key_type, "key_id": key_id} for key_type, key_id in keys],
+        "feature_groups": [{"name": group.name, "version": "v1"} for group in world.groups],
+        "as_of_spec": {"as_of_basis": "event_time", "as_of_time_utc": row["as_of_time_utc"]},
+        "basis": [
+            {"stream": STREAM, "partition": partition, "next_offset": offset}
+            for partition, offset in cut.items()
+        ],
+        "decided_at_utc": "0001-01-01T00:00:00Z",
+    }
+
+
+def cut_of(row: dict[str, Any], world: World) -> dict[int, int]:
+    """The next offset of each partition just before the row's record arrived."""
+    records = {p: logged(world.log, p) for p in range(world.streams[STREAM])}
+    cut = dict.fromkeys(records, 0)
+    for partition, index in arrival_order(
+        {p: [record.log_ts_us for record in some] for p, some in records.items()}
+    ):
+        offset = records[partition][index].offset
+        if (partition, offset) == (row["partition"], row["offset"]):
+            break
+        cut[partition] = next_offset(offset)
+    return cut
