@@ -289,3 +289,77 @@ def assemble(
 
     `snapshots`: all, mismatch or none. Raises ValueError where an answer is missing.
     """
+
+@final
+class RowMaker:
+    """Makes rows: for every event of a stream the features of its own keys just before it; see `ofs.engine.rows`.
+
+    `pins`: canonical ContextPins. `starts`: of partitions 0 to n-1. `form`: columns or records.
+    """
+
+    def __new__(
+        cls,
+        plan: Plan,
+        pins: bytes,
+        stream: str,
+        starts: list[int],
+        max_skew_us: int,
+        known_after_us: int | None,
+        replay_id: str,
+        form: str,
+    ) -> RowMaker: ...
+    def decode(
+        self,
+        offsets: list[int],
+        log_ts_us: list[int],
+        ts_types: list[int],
+        keys: list[bytes | None],
+        values: list[bytes | None],
+        headers: list[list[Header]] | None,
+    ) -> RowBatch: ...
+    def decode_arrow(self, batch: object) -> RowBatch: ...
+    def arrive(self, batches: list[RowBatch | None], positions: list[int]) -> RowChunk:
+        """The order of arrival from the positions on, until a batch is used up."""
+    def fold(self, partition: int) -> RowFold: ...
+    def merge(self, chunk: RowChunk, answers: list[RowAnswers]) -> Rows:
+        """`answers`: one a partition, in order. Raises ValueError where a value has no place in its column."""
+
+@final
+class RowBatch:
+    """Records of one partition, decoded for rows."""
+
+    def __len__(self) -> int: ...
+
+@final
+class RowChunk:
+    """The next records in the order of arrival."""
+
+    def __len__(self) -> int: ...
+    @property
+    def positions(self) -> list[int]:
+        """By partition, where in its batch the next chunk begins."""
+
+@final
+class RowFold:
+    """The state of one partition, which answers for the events of all."""
+
+    def answer(self, chunk: RowChunk) -> RowAnswers: ...
+    def end(self, to: int) -> bytes:
+        """The certificate's counts over `[start, to)`."""
+
+@final
+class RowAnswers:
+    """One partition's answers to a chunk."""
+
+@final
+class Rows:
+    """The rows of a chunk, in the maker's form."""
+
+    def __len__(self) -> int: ...
+    @property
+    def left_out(self) -> int:
+        """First copies of events that are not established."""
+    def columns(self) -> list[tuple[bytes | None, bytes | None, bytes]]:
+        """(validity, offsets, data) of each column, laid out as Arrow has it."""
+    def records(self) -> list[tuple[str, bytes]]:
+        """(event id, EventRow as canonical JSON)."""

@@ -6,13 +6,16 @@ import json
 import random
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ofs.canonical import jcs
 from ofs.contracts.identity import CanonicalPins
+from ofs.errors import SinkError
 from ofs.features import Registry
-from ofs.ports import EventLog
+from ofs.native import core
+from ofs.ports import EventLog, RowForm
 from ofs.runtime.rows import RowsOptions
 from ofs.semantics import Group
 from ofs.semantics.rows import EventRow, LoggedRecord, RowScope, arrival_order, event_rows
@@ -28,9 +31,11 @@ SKEW_US = 5_000_000
 SCOPE = CanonicalPins.model_validate(PINS[0])
 
 
-def make_rows(world: World, *, engine: str, batch_size: int, workers: int = 1) -> RowsMemorySink:
+def make_rows(
+    world: World, *, engine: str, batch_size: int, workers: int = 1, form: RowForm = "records"
+) -> RowsMemorySink:
     """Run the topology over the world's stream."""
-    sink = RowsMemorySink()
+    sink = RowsMemorySink(form)
     BoundedRows(
         log=world.log,
         stream=STREAM,
@@ -94,6 +99,32 @@ def test_rows_are_those_of_the_semantics(chance: random.Random) -> None:
     assert found.rows == [
         (row.event_id, jcs(written(row, replay_id))) for row in expected if row is not None
     ]
+
+
+@pytest.mark.skipif(core is None, reason="the native core was not built (make setup)")
+@given(chance=CHANCE)
+def test_native_rows_are_those_of_the_reference(chance: random.Random) -> None:
+    """Both engines give the same rows, byte for byte, and the same certificate."""
+    world = make_world(chance)
+    expected = make_rows(world, engine="reference", batch_size=chance.choice((1, 7, 1000)))
+    found = make_rows(world, engine="native", batch_size=chance.choice((1, 7, 1000)))
+    assert (found.rows, found.certificate) == (expected.rows, expected.certificate)
+
+
+@pytest.mark.skipif(core is None, reason="the native core was not built (make setup)")
+@given(chance=CHANCE)
+def test_native_columns_are_those_of_the_reference(chance: random.Random) -> None:
+    """Both engines give the same buffers, or find that a value has no place in its column."""
+    world = make_world(chance)
+    batch_size = chance.choice((1, 7, 1000))
+    found = []
+    for engine in ("reference", "native"):
+        try:
+            blocks = make_rows(world, engine=engine, batch_size=batch_size, form="columns").blocks
+            found.append([block.columns() for block in blocks])
+        except SinkError as error:
+            found.append(type(error).__name__)
+    assert found[0] == found[1]
 
 
 @given(chance=CHANCE, workers=st.sampled_from((1, 2, 3)))

@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from ofs.contracts.identity import CanonicalPins
+from ofs.engine.native_rows import NativeRowEngine
 from ofs.engine.reference_rows import ReferenceRowEngine
 from ofs.engine.rows import RowEngine
 from ofs.features import Locked
@@ -64,5 +65,5 @@ class BoundedRows:
 
 def choose_row_engine(name: str) -> tuple[RowEngine, tuple[str, ...]]:
     """The engine of that name and what its user should be told. Raises UsageError for native without a core."""
-    _, notices = choose_engine(name)
-    return ReferenceRowEngine(), notices
+    engine, notices = choose_engine(name)
+    return (NativeRowEngine() if engine.name == NativeRowEngine.name else ReferenceRowEngine()), notices

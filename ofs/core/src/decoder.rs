@@ -104,6 +104,10 @@ enum Typed {
 }
 
 impl Decoder {
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
     /// `scopes`: canonical pins; of equal ones the first counts.
     pub fn new(plan: Arc<Plan>, scopes: &[&[u8]]) -> Decoder {
         let pins = PinsTable::of(scopes);
@@ -112,6 +116,18 @@ impl Decoder {
 
     /// Raises where a record has no digest: a part too long for its length field, or an unknown timestamp type.
     pub fn decode<'a, H>(&self, records: impl Iterator<Item = (Record<'a>, H)>) -> Result<Decoded, DigestError>
+    where
+        H: ExactSizeIterator<Item = (&'a str, Option<&'a [u8]>)>,
+    {
+        self.decode_seen(records, |_| ())
+    }
+
+    /// As `decode`; `seen` is shown each record, the event where it is one of the scopes.
+    pub fn decode_seen<'a, H>(
+        &self,
+        records: impl Iterator<Item = (Record<'a>, H)>,
+        mut seen: impl FnMut(Option<&Event<'a>>),
+    ) -> Result<Decoded, DigestError>
     where
         H: ExactSizeIterator<Item = (&'a str, Option<&'a [u8]>)>,
     {
@@ -132,8 +148,9 @@ impl Decoder {
             let Record { offset, log_ts_us, ts_type, key, value } = record;
             let digest = record_digest(offset, log_ts_us, ts_type, key, value, headers)?;
             let admitted = admit(value, &self.plan.paths, &mut event);
-            let event = admitted.map(|()| batch.read(&event, value.unwrap_or_default()));
-            items.push(Item { offset, log_ts_us, digest, event });
+            let read = admitted.map(|()| batch.read(&event, value.unwrap_or_default()));
+            seen(read.is_ok_and(|read| read.scope.is_some()).then_some(&event));
+            items.push(Item { offset, log_ts_us, digest, event: read });
         }
         let Batch { facts, cells, texts, .. } = batch;
         Ok(Decoded { plan: Arc::clone(&self.plan), scopes: self.scopes.clone(), items, facts, cells, texts })

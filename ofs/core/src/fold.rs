@@ -4,6 +4,7 @@ pub mod counts;
 pub mod firsts;
 pub mod keys;
 pub mod lazy;
+pub mod rows;
 pub mod stairs;
 pub mod stored;
 
@@ -135,32 +136,47 @@ impl Fold {
         self.check_batch(batch)?;
         let mut place = first;
         for item in batch.items().iter().skip(first).take_while(|item| item.offset < limit) {
-            if item.offset < self.frontier {
-                return Err(format!("offset {} lies behind the frontier {}", item.offset, self.frontier));
-            }
-            self.pass(item.offset);
+            self.reach(item.offset)?;
             self.answer(queries, item.offset)?;
-            if let Ok(event) = &item.event
-                && !self.firsts.is_known(&event.id)
-            {
-                return Err(format!(
-                    "offset {}: whether it is a first copy is in the store, and was not supplied",
-                    item.offset
-                ));
-            }
-            self.digest.push(item.offset, item.digest).map_err(|error| error.to_string())?;
-            self.frontier = item.offset.saturating_add(1); // at most the limit
-            self.counts.records += 1;
-            self.activity += 1;
-            match &item.event {
-                Err(reject) => self.counts.reject(item.offset, *reject),
-                Ok(event) => self.fold(batch, item, event),
-            }
+            self.apply_one(batch, item)?;
             place += 1;
         }
         let frontier = self.frontier;
         self.answer(queries, frontier)?;
         Ok(place)
+    }
+
+    /// Moves the frontier to the next record. Raises, as text, where it is out of order.
+    fn reach(&mut self, offset: i64) -> Result<(), String> {
+        if offset < self.frontier {
+            return Err(format!("offset {offset} lies behind the frontier {}", self.frontier));
+        }
+        self.pass(offset);
+        Ok(())
+    }
+
+    /// Applies the record at the frontier; whether it is a first copy in a scope. Raises, as text, where that is not
+    /// known here; it is then not applied.
+    fn apply_one(&mut self, batch: &Decoded, item: &Item) -> Result<bool, String> {
+        if let Ok(event) = &item.event
+            && !self.firsts.is_known(&event.id)
+        {
+            return Err(format!(
+                "offset {}: whether it is a first copy is in the store, and was not supplied",
+                item.offset
+            ));
+        }
+        self.digest.push(item.offset, item.digest).map_err(|error| error.to_string())?;
+        self.frontier = item.offset.saturating_add(1); // a record at the largest offset is the last one
+        self.counts.records += 1;
+        self.activity += 1;
+        match &item.event {
+            Err(reject) => {
+                self.counts.reject(item.offset, *reject);
+                Ok(false)
+            }
+            Ok(event) => Ok(self.fold(batch, item, event)),
+        }
     }
 
     /// Raises, as text, where the batch was decoded for another plan or other pins.
@@ -254,7 +270,8 @@ impl Fold {
         }
     }
 
-    fn fold(&mut self, batch: &Decoded, item: &Item, event: &EventItem) {
+    /// Whether it is a first copy in a scope.
+    fn fold(&mut self, batch: &Decoded, item: &Item, event: &EventItem) -> bool {
         self.counts.admitted += 1;
         let skew_us = event.ts_us.saturating_sub(item.log_ts_us);
         self.counts.skew(item.offset, skew_us, self.origin.max_skew_us);
@@ -262,10 +279,11 @@ impl Fold {
         let used = self.used();
         self.counts.other_pins += u64::from(event.scope.is_none());
         if let Some(known) = self.firsts.meet(first, used) {
-            return self.counts.duplicate(item.offset, known.value != first.value);
+            self.counts.duplicate(item.offset, known.value != first.value);
+            return false;
         }
         let Some((place, scope)) = event.scope.and_then(|place| Some((place, self.scopes.get_mut(place)?))) else {
-            return;
+            return false;
         };
         let max_before_us = scope.stairs.max_us();
         scope.stairs.observe(item.offset, event.ts_us);
@@ -274,6 +292,7 @@ impl Fold {
         for fact in batch.facts(event) {
             self.contribute(fact, &arrival);
         }
+        true
     }
 
     fn contribute(&mut self, fact: &Fact, arrival: &Arrival<'_>) {

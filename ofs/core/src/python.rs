@@ -18,6 +18,7 @@ pub mod digest;
 pub mod fold;
 pub mod plan;
 pub mod queries;
+pub mod rows;
 
 /// A ValueError with this message.
 pub fn value_error(reason: impl Display) -> PyErr {
@@ -67,6 +68,12 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<fold::PyFold>()?;
     module.add_class::<assemble::PyVerdict>()?;
     module.add_class::<assemble::PyVerdicts>()?;
+    module.add_class::<rows::PyRowMaker>()?;
+    module.add_class::<rows::PyRowBatch>()?;
+    module.add_class::<rows::PyRowChunk>()?;
+    module.add_class::<rows::PyRowFold>()?;
+    module.add_class::<rows::PyRowAnswers>()?;
+    module.add_class::<rows::PyRows>()?;
     module.add_function(wrap_pyfunction!(assemble::assemble, module)?)?;
     Ok(())
 }

@@ -1,0 +1,65 @@
+//! The order of arrival: the partition whose next record has the smallest (log timestamp, partition) goes next.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use super::RowBatch;
+
+/// The next records of all partitions, in the order of arrival.
+#[derive(Debug)]
+pub struct Chunk {
+    /// By partition; None where it has ended.
+    pub batches: Vec<Option<Arc<RowBatch>>>,
+    /// (partition, record of its batch).
+    pub order: Vec<(u32, u32)>,
+    /// By partition, where in its batch the next chunk begins.
+    pub positions: Vec<usize>,
+}
+
+impl Chunk {
+    /// Goes as far as the order is known: until a batch is used up. Raises, as text, where a position is not in its batch.
+    pub fn arrive(batches: Vec<Option<Arc<RowBatch>>>, mut positions: Vec<usize>) -> Result<Chunk, String> {
+        if batches.len() != positions.len() {
+            return Err("as many positions as batches are needed".to_owned());
+        }
+        let mut heads = BinaryHeap::with_capacity(batches.len());
+        let mut room = 0;
+        for (partition, (batch, position)) in (0_u32..).zip(batches.iter().zip(&positions)) {
+            if let Some(batch) = batch {
+                let head = batch.decoded.items().get(*position);
+                let head = head.ok_or_else(|| format!("partition {partition}: no record at {position}"))?;
+                heads.push(Reverse((head.log_ts_us, partition)));
+                room += batch.len() - position;
+            }
+        }
+        let mut order = Vec::with_capacity(room);
+        while let Some(Reverse((_, partition))) = heads.pop() {
+            let place = partition as usize;
+            let (Some(Some(batch)), Some(position)) = (batches.get(place), positions.get_mut(place)) else { break };
+            let items = batch.decoded.items();
+            let rival = heads.peek().map(|Reverse(rival)| *rival);
+            // the partition goes on while no other one's head is before its own
+            loop {
+                order.push((partition, u32::try_from(*position).map_err(|_| "a batch is too long")?));
+                *position += 1;
+                let Some(next) = items.get(*position) else {
+                    return Ok(Chunk { batches, order, positions });
+                };
+                if rival.is_some_and(|rival| rival < (next.log_ts_us, partition)) {
+                    heads.push(Reverse((next.log_ts_us, partition)));
+                    break;
+                }
+            }
+        }
+        Ok(Chunk { batches, order, positions })
+    }
+
+    /// (place in the order, partition, its batch, record).
+    pub fn walk(&self) -> impl Iterator<Item = (usize, usize, &RowBatch, usize)> {
+        self.order.iter().enumerate().filter_map(|(place, (partition, item))| {
+            let partition = *partition as usize;
+            Some((place, partition, self.batches.get(partition)?.as_deref()?, *item as usize))
+        })
+    }
+}

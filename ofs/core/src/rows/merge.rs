@@ -1,0 +1,175 @@
+//! The answers of all partitions to the events of a chunk, merged into rows.
+
+use std::sync::Arc;
+
+use super::batch::RowEvent;
+use super::columns::{Buffers, Column, Kind, kind_of, push_feature};
+use super::records::{Lines, Spot};
+use super::{Chunk, RowAnswers};
+use crate::ir::Merged;
+use crate::ir::wire::{Corrupt, Reader};
+use crate::ops;
+use crate::plan::{GroupPlan, Plan};
+
+/// What rows are made as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Columns,
+    Records,
+}
+
+/// What does not change from row to row. `known_after_us`: features are established as of later times; None: of all.
+#[derive(Debug)]
+pub struct Job {
+    pub plan: Arc<Plan>,
+    pub stream: String,
+    pub known_after_us: Option<i64>,
+    pub replay_id: String,
+    pub form: Form,
+}
+
+/// The rows of a chunk; in one of the two forms.
+#[derive(Debug)]
+pub struct Rows {
+    pub count: usize,
+    /// First copies that are not established.
+    pub left_out: usize,
+    pub columns: Vec<Buffers>,
+    pub lines: Lines,
+}
+
+/// What rows are written to.
+enum Out {
+    Columns(Vec<Column>),
+    Lines(Lines),
+}
+
+/// `answers`: one a partition, in order. Raises, as text, where they are not those of the chunk, or a value has no place
+/// in its column.
+pub fn merge(job: &Job, chunk: &Chunk, answers: &[&RowAnswers]) -> Result<Rows, String> {
+    let mut readers: Vec<Reader<'_>> = answers.iter().map(|answers| Reader::new(&answers.bytes)).collect();
+    let mut firsts: Vec<_> = answers.iter().map(|answers| answers.firsts.iter()).collect();
+    let void_from = answers.iter().filter_map(|answers| answers.void_from).min().unwrap_or(usize::MAX);
+    let mut out = Out::new(job, chunk.order.len());
+    let (mut merged, mut scratch) = (Merged::default(), Vec::new());
+    let (mut count, mut left_out) = (0, 0);
+    for (place, partition, batch, item_place) in chunk.walk() {
+        let item = batch.decoded.items().get(item_place).ok_or(Corrupt)?;
+        let (Some(row), Ok(event)) = (batch.row(item_place), &item.event) else { continue };
+        let is_first = *firsts.get_mut(partition).and_then(Iterator::next).ok_or(Corrupt)?;
+        let is_established = job.known_after_us.is_none_or(|after| event.ts_us > after && place < void_from);
+        let is_kept = is_first && is_established;
+        count += usize::from(is_kept);
+        left_out += usize::from(is_first && !is_established);
+        let as_of_us = event.ts_us;
+        let spot = Spot { stream: &job.stream, partition, offset: item.offset, as_of_us, replay_id: &job.replay_id };
+        let mut writer = if is_kept { Some(out.open(row, spot)?) } else { None };
+        for (group_place, group) in job.plan.groups.iter().enumerate() {
+            let key = row.key(group_place);
+            if key.is_some() {
+                merged.reset(group);
+                for (reader, rank) in readers.iter_mut().zip(0..) {
+                    merged.absorb(group, reader, ops::Frame { as_of_us, rank })?;
+                }
+            }
+            if let Some(writer) = &mut writer {
+                if key.is_some() {
+                    merged.close(group, as_of_us)?;
+                }
+                writer.add_group(group, key, &merged, as_of_us, &mut scratch)?;
+            }
+        }
+        if let Some(writer) = writer {
+            writer.close(spot);
+        }
+    }
+    if readers.iter().any(|reader| !reader.is_empty()) {
+        return Err(Corrupt.into());
+    }
+    let (columns, lines) = out.finish();
+    Ok(Rows { count, left_out, columns, lines })
+}
+
+/// One row, being written.
+enum Writer<'o> {
+    Columns(&'o mut [Column]),
+    Lines(&'o mut Lines),
+}
+
+impl Out {
+    fn new(job: &Job, rows: usize) -> Out {
+        if job.form == Form::Records {
+            return Out::Lines(Lines::default());
+        }
+        let base = [Kind::Text, Kind::Int32, Kind::Int64, Kind::Text, Kind::Text, Kind::Int64];
+        let groups = job.plan.groups.iter().flat_map(|group| {
+            [Kind::Text].into_iter().chain(group.features.iter().map(|feature| kind_of(feature.finish)))
+        });
+        Out::Columns(base.into_iter().chain(groups).map(|kind| Column::new(kind, rows)).collect())
+    }
+
+    fn open(&mut self, row: RowEvent<'_>, spot: Spot<'_>) -> Result<Writer<'_>, String> {
+        match self {
+            Out::Lines(lines) => {
+                lines.open(row, spot);
+                Ok(Writer::Lines(lines))
+            }
+            Out::Columns(columns) => {
+                let Some(([stream, partition, offset, event_id, event_type, as_of], groups)) =
+                    columns.split_first_chunk_mut()
+                else {
+                    return Err(Corrupt.into());
+                };
+                stream.push_text(spot.stream)?;
+                partition.push_i32(i32::try_from(spot.partition).map_err(|_| "a partition has a number too large")?);
+                offset.push_i64(spot.offset);
+                event_id.push_text(row.event_id())?;
+                event_type.push_text(row.event_type())?;
+                as_of.push_i64(spot.as_of_us);
+                Ok(Writer::Columns(groups))
+            }
+        }
+    }
+
+    fn finish(self) -> (Vec<Buffers>, Lines) {
+        match self {
+            Out::Columns(columns) => (columns.into_iter().map(Column::finish).collect(), Lines::default()),
+            Out::Lines(lines) => (Vec::new(), lines),
+        }
+    }
+}
+
+impl Writer<'_> {
+    fn add_group(
+        &mut self,
+        group: &GroupPlan,
+        key: Option<&str>,
+        merged: &Merged<'_>,
+        as_of_us: i64,
+        scratch: &mut Vec<u8>,
+    ) -> Result<(), String> {
+        let rest = match self {
+            Writer::Lines(lines) => return Ok(lines.add_group(group, key, merged, as_of_us)?),
+            Writer::Columns(rest) => std::mem::take(rest),
+        };
+        let (columns, rest) = rest.split_at_mut_checked(group.features.len() + 1).ok_or(Corrupt)?;
+        *self = Writer::Columns(rest);
+        let Some((key_column, features)) = columns.split_first_mut() else { return Err(Corrupt.into()) };
+        let Some(key) = key else {
+            key_column.push_null();
+            features.iter_mut().for_each(Column::push_null);
+            return Ok(());
+        };
+        key_column.push_text(key)?;
+        for (column, feature) in features.iter_mut().zip(&group.features) {
+            push_feature(column, feature, group, merged.irs(), as_of_us, scratch)?;
+        }
+        Ok(())
+    }
+
+    fn close(self, spot: Spot<'_>) {
+        if let Writer::Lines(lines) = self {
+            lines.close(spot);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Rows as canonical JSON, an EventRow each.
+
+use super::batch::RowEvent;
+use crate::canonical::{write_int, write_string};
+use crate::ir::Merged;
+use crate::ir::wire::Decoded;
+use crate::plan::GroupPlan;
+use crate::time::write_ts;
+
+/// Rows one behind the other.
+#[derive(Debug, Default)]
+pub struct Lines {
+    pub bytes: Vec<u8>,
+    /// Where each row ends.
+    pub ends: Vec<usize>,
+    pub event_ids: String,
+    /// Where each event id ends.
+    pub id_ends: Vec<usize>,
+}
+
+/// Where a row's event stands.
+#[derive(Debug, Clone, Copy)]
+pub struct Spot<'a> {
+    pub stream: &'a str,
+    pub partition: usize,
+    pub offset: i64,
+    pub as_of_us: i64,
+    pub replay_id: &'a str,
+}
+
+impl Lines {
+    /// Begins a row; its groups follow, in name order.
+    pub fn open(&mut self, row: RowEvent<'_>, spot: Spot<'_>) {
+        let out = &mut self.bytes;
+        out.extend_from_slice(b"{\"as_of_time_utc\":\"");
+        write_ts(out, spot.as_of_us);
+        out.extend_from_slice(b"\",\"event_id\":");
+        write_string(out, row.event_id());
+        out.extend_from_slice(b",\"event_type\":");
+        write_string(out, row.event_type());
+        out.extend_from_slice(b",\"groups\":{");
+        self.event_ids.push_str(row.event_id());
+        self.id_ends.push(self.event_ids.len());
+    }
+
+    /// Adds a group: the event's key in it and the features, both null where it has no key.
+    pub fn add_group(
+        &mut self,
+        group: &GroupPlan,
+        key: Option<&str>,
+        merged: &Merged<'_>,
+        as_of_us: i64,
+    ) -> Decoded<()> {
+        let out = &mut self.bytes;
+        if out.last() != Some(&b'{') {
+            out.push(b',');
+        }
+        write_string(out, &group.name);
+        let Some(key) = key else {
+            out.extend_from_slice(b":{\"features\":null,\"key_id\":null}");
+            return Ok(());
+        };
+        out.extend_from_slice(b":{\"features\":{");
+        for (place, feature) in group.features.iter().enumerate() {
+            out.extend_from_slice(if place > 0 { b",\"" } else { b"\"" });
+            out.extend_from_slice(feature.name.as_bytes());
+            out.extend_from_slice(b"\":");
+            feature.finish.write(group, merged.irs(), as_of_us, out)?;
+        }
+        out.extend_from_slice(b"},\"key_id\":");
+        write_string(out, key);
+        out.push(b'}');
+        Ok(())
+    }
+
+    /// Ends the row.
+    pub fn close(&mut self, spot: Spot<'_>) {
+        let out = &mut self.bytes;
+        out.extend_from_slice(b"},\"offset\":");
+        write_int(out, i128::from(spot.offset));
+        out.extend_from_slice(b",\"partition\":");
+        write_int(out, spot.partition as i128);
+        out.extend_from_slice(b",\"replay_id\":");
+        write_string(out, spot.replay_id);
+        out.extend_from_slice(b",\"stream\":");
+        write_string(out, spot.stream);
+        out.push(b'}');
+        self.ends.push(self.bytes.len());
+    }
+
+    /// (event id, row).
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let starts = [0].into_iter().chain(self.ends.iter().copied());
+        let id_starts = [0].into_iter().chain(self.id_ends.iter().copied());
+        starts.zip(&self.ends).zip(id_starts.zip(&self.id_ends)).map(|((start, end), (id_start, id_end))| {
+            let id = self.event_ids.get(id_start..*id_end).unwrap_or_default();
+            (id, self.bytes.get(start..*end).unwrap_or_default())
+        })
+    }
+}

@@ -1,0 +1,89 @@
+"""Rows by the native core, as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from ofs.engine.rows import Merged, RowFold, RowJob
+from ofs.native import core
+from ofs.ports import RecordBatch, RowColumn
+
+
+class NativeRowEngine:
+    """See `ofs.engine.rows.RowEngine`. Raises ImportError where the core was not built."""
+
+    name = "native"
+
+    def __init__(self) -> None:
+        if core is None:
+            raise ImportError("the native core ofs._core was not built")
+
+    def open(self, job: RowJob) -> NativeRowMaker:
+        """The definitions, compiled."""
+        return NativeRowMaker(core, job)
+
+
+class NativeRowMaker:
+    """See `ofs.engine.rows.RowMaker`."""
+
+    def __init__(self, core: Any, job: RowJob) -> None:
+        plan = core.Plan(list(job.definitions), list(job.digests))
+        self._maker: Final[Any] = core.RowMaker(
+            plan,
+            job.pins,
+            job.stream,
+            list(job.starts),
+            job.max_skew_us,
+            job.known_after_us,
+            job.replay_id,
+            job.form,
+        )
+
+    def decode(self, batch: RecordBatch) -> Any:
+        """See RowMaker; takes Arrow batches as they are."""
+        if batch.arrow is not None:
+            return self._maker.decode_arrow(batch.arrow)
+        return self._maker.decode(
+            batch.offsets, batch.log_ts_us, batch.ts_types, batch.keys, batch.values, batch.headers
+        )
+
+    def arrive(self, batches: Sequence[Any], positions: list[int]) -> Any:
+        """See RowMaker."""
+        return self._maker.arrive(list(batches), positions)
+
+    def fold(self, partition: int) -> RowFold:
+        """See RowMaker."""
+        fold: RowFold = self._maker.fold(partition)
+        return fold
+
+    def merge(self, chunk: Any, answers: Sequence[Any]) -> Merged:
+        """See RowMaker."""
+        return NativeMerged(self._maker.merge(chunk, list(answers)))
+
+
+class NativeMerged:
+    """See `ofs.engine.rows.Merged`, and `ofs.ports.RowBlock`: it is its own rows."""
+
+    def __init__(self, rows: Any) -> None:
+        self._rows: Final[Any] = rows
+
+    @property
+    def rows(self) -> NativeMerged:
+        return self
+
+    @property
+    def left_out(self) -> int:
+        return int(self._rows.left_out)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def columns(self) -> list[RowColumn]:
+        """See RowBlock."""
+        return [RowColumn(*buffers) for buffers in self._rows.columns()]
+
+    def records(self) -> list[tuple[str, bytes]]:
+        """See RowBlock."""
+        records: list[tuple[str, bytes]] = self._rows.records()
+        return records
