@@ -1,6 +1,6 @@
 """Offline Feature Shadow: recompute what an online feature plane knew at a decision, by replay, byte for byte.
 
-`replay`, `snapshot` and `selfcheck` are the whole of the Python API; they are loaded when they are first used.
+`replay`, `snapshot`, `rows` and `selfcheck` are the whole of the Python API; they are loaded when they are first used.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 from ofs.version import VERSION
 
 if TYPE_CHECKING:
-    from ofs.api import replay, selfcheck, snapshot
+    from ofs.api import replay, rows, selfcheck, snapshot
 
 __version__ = VERSION
 
-__all__ = ["__version__", "replay", "selfcheck", "snapshot"]
+__all__ = ["__version__", "replay", "rows", "selfcheck", "snapshot"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("replay", "selfcheck", "snapshot"):
+    if name in ("replay", "rows", "selfcheck", "snapshot"):
         from ofs import api
 
         return getattr(api, name)

@@ -1,4 +1,4 @@
-"""The Python API: `ofs.replay`, `ofs.snapshot`, `ofs.selfcheck`, for notebooks and for the command line alike."""
+"""The Python API: `ofs.replay`, `ofs.snapshot`, `ofs.rows`, `ofs.selfcheck`, for notebooks and for the command line alike."""
 
 from __future__ import annotations
 
@@ -9,23 +9,29 @@ from dataclasses import replace as with_members
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from ofs.contracts import ParityResult, Reason, SnapshotOutput
+from ofs.contracts.identity import CanonicalPins
 from ofs.errors import InvariantViolation, NotCheckableError, UsageError
-from ofs.features import Registry
+from ofs.features import Locked, Registry
 from ofs.parity.records import reason_text
 from ofs.planner.basis import BasisRequest, offset_basis, time_basis
-from ofs.ports import DecisionSource, EventLog, OutputSink
-from ofs.runtime.endpoints import open_decisions, open_events, open_sink
+from ofs.ports import DecisionSource, EventLog, OutputSink, RowSink
+from ofs.runtime.endpoints import open_decisions, open_events, open_row_sink, open_sink
 from ofs.runtime.replay import ReplayOptions
 from ofs.runtime.report import Progress, ReplayReport
+from ofs.runtime.rows import RowsOptions
+from ofs.runtime.rows_report import RowsReport
 from ofs.runtime.selfcheck import Manner, SelfCheckReport, self_check
 from ofs.sinks.discard import DiscardSink
 from ofs.sinks.memory import MemorySink
+from ofs.sinks.rows_memory import RowsDiscardSink
 from ofs.sources.decisions import MemoryDecisionSource
 from ofs.units import parse_duration_us, parse_timestamp_us
-from topologies.bounded_replay import BoundedReplay
+from topologies.bounded_replay import BoundedReplay, BoundedRows
 
-__all__ = ["replay", "selfcheck", "snapshot"]
+__all__ = ["replay", "rows", "selfcheck", "snapshot"]
 
 _ASKED: Final = "snapshot"
 _CHECK_POINTS: Final = 4
@@ -177,6 +183,88 @@ def _checked(
         ).run()
 
     return self_check(log, run_once, runs, batch_size=options.batch_size, workers=options.workers)
+
+
+def rows(
+    *,
+    events: str | EventLog,
+    stream: str,
+    features: str | Path | Registry,
+    pins: Mapping[str, Any],
+    groups: Sequence[str] = (),
+    out: str | Path | None = None,
+    sink: str | RowSink | None = None,
+    archive: str | Path | None = None,
+    create_topics: bool = False,
+    workers: int = 1,
+    batch_size: int = 8_192,
+    max_clock_skew: str = "5m",
+    read_rate: int | None = None,
+    engine: str = "auto",
+    basis: Mapping[str, Mapping[str, list[int]]] | None = None,
+    basis_time: tuple[str, str] | None = None,
+    progress: Callable[[Progress], None] = _ignore,
+) -> RowsReport:
+    """Write a row for every event of a stream: the features of its own keys, as they were known just before it.
+
+    `pins`: the ContextPins whose events have rows. `groups`: as `name:version` or `name:latest`; none: every group of
+    the registry at its latest version. `out`: a folder with `rows.parquet`; or `sink`: `kafka://HOST:PORT`; neither: the
+    rows are not kept, only the report. The other arguments are those of `replay`.
+    Raises UsageError, DefinitionError, NotCheckableError where no row could be established, SourceError, SinkError.
+    """
+    options = RowsOptions(
+        workers=_positive("workers", workers),
+        batch_size=_positive("batch_size", batch_size),
+        max_skew_us=_duration("max_clock_skew", max_clock_skew),
+    )
+    request = _basis(basis, basis_time, (stream,))
+    registry = features if isinstance(features, Registry) else Registry.load(features)
+    return BoundedRows(
+        log=_events(events, archive, read_rate),
+        stream=stream,
+        locked=_locked(registry, groups),
+        pins=_pins(pins),
+        sink=_row_sink(out, sink, create_topics=create_topics),
+        options=options,
+        engine=engine,
+        basis=request,
+        progress=progress,
+    ).run()
+
+
+def _pins(given: Mapping[str, Any]) -> CanonicalPins:
+    """Raises UsageError that names the member and what it should be."""
+    try:
+        return CanonicalPins.model_validate({name: pin for name, pin in given.items() if pin is not None})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        raise UsageError(
+            f"pins: {'.'.join(map(str, first['loc']))}: {first['msg']}",
+            hint="manifest_fingerprint, parameter_hash, scenario_id and run_id are required",
+        ) from error
+
+
+def _locked(registry: Registry, groups: Sequence[str]) -> tuple[Locked, ...]:
+    """The definitions that are asked for. Raises UsageError where the registry has none."""
+    wanted = groups or sorted({f"{locked.name}:latest" for locked in registry})
+    found = []
+    for text in wanted:
+        group = _group(registry, text)
+        locked = registry.get(group["name"], group["version"])
+        if locked is None:
+            raise UsageError(
+                f"group {text}: the registry has no such group", hint="see `ofs features show DIR`"
+            )
+        found.append(locked)
+    return tuple(found)
+
+
+def _row_sink(out: str | Path | None, sink: str | RowSink | None, *, create_topics: bool) -> RowSink:
+    if sink is not None and not isinstance(sink, str):
+        return sink
+    if out is None and sink is None:
+        return RowsDiscardSink()
+    return open_row_sink(None if out is None else str(out), sink, create_topics=create_topics)
 
 
 def snapshot(

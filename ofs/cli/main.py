@@ -19,6 +19,7 @@ from ofs.cli.demo import demo
 from ofs.cli.failures import TERMINATED, run
 from ofs.cli.features import features
 from ofs.cli.replay import replay
+from ofs.cli.rows import rows
 from ofs.cli.selfcheck import selfcheck
 from ofs.cli.snapshot import snapshot
 from ofs.cli.state import state
@@ -33,7 +34,8 @@ Exit codes:
   1    at least one decision is a MISMATCH; or `contracts export --check` found another file,
        or `certificate verify` another log
   2    the command line, a request or a feature definition is wrong
-  3    no MISMATCH, but decisions are UNCHECKABLE or dead letters; or a snapshot cannot be established
+  3    no MISMATCH, but decisions are UNCHECKABLE or dead letters; or a snapshot cannot be established,
+       or rows are left out
   4    a source, sink, archive or state cannot be reached, read or written
   5    a defect of OFS
   130  interrupted (Ctrl-C); 143 terminated; 141 whoever read stdout has gone
@@ -80,7 +82,7 @@ def root() -> None:
     """
 
 
-for _command in (replay, selfcheck, snapshot, features, archive, certificate, state, contracts, demo):
+for _command in (replay, selfcheck, snapshot, rows, features, archive, certificate, state, contracts, demo):
     root.add_command(_command)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -23,8 +22,8 @@ from ofs.cli.parameters import (
     read_cut,
     read_json_file,
 )
+from ofs.cli.pins import read_pins
 from ofs.cli.terminal import write
-from ofs.errors import UsageError
 
 _EXAMPLES: Final = """\b
 Examples:
@@ -112,7 +111,7 @@ def snapshot(
     question: dict[str, Any]
     if decision is None:
         _check_asked({**asked, "pins": pins}, basis)
-        question = {**asked, "pins": _read_pins(str(pins)), "basis": basis}
+        question = {**asked, "pins": read_pins(str(pins)), "basis": basis}
     else:
         _check_alone({**asked, "pins": pins})
         question = {"decision": read_json_file(decision, "a DecisionRecord")}
@@ -153,26 +152,3 @@ def _check_alone(asked: dict[str, Any]) -> None:
         raise click.UsageError(
             f"--decision says it all already: leave out {', '.join(given)}", click.get_current_context()
         )
-
-
-def _read_pins(path: str) -> dict[str, Any]:
-    """The pins of a file. Raises UsageError that names the member and what it should be."""
-    from pydantic import ValidationError
-
-    from ofs.contracts import ContextPins
-
-    document = read_json_file(path, "ContextPins")
-    try:
-        pins = ContextPins.model_validate(
-            {name: value for name, value in document.items() if value is not None}
-        )
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        member = ".".join(map(str, first["loc"]))
-        found = "" if first["type"] == "missing" else f", found {json.dumps(first['input'])}"
-        name = "standard input" if path == "-" else str(Path(path))
-        raise UsageError(
-            f"{name}: pins: {member}: {first['msg']}{found}",
-            hint="manifest_fingerprint, parameter_hash, scenario_id and run_id are required",
-        ) from error
-    return pins.to_dict()

@@ -9,9 +9,11 @@ from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from ofs.errors import UsageError
-from ofs.ports import DecisionSource, EventLog, OutputSink
+from ofs.ports import DecisionSource, EventLog, OutputSink, RowSink
 from ofs.sinks.folder import FolderSink
 from ofs.sinks.kafka import KafkaSink
+from ofs.sinks.rows_folder import RowsFolderSink
+from ofs.sinks.rows_kafka import RowsKafkaSink
 from ofs.sources.archive import ArchiveLog
 from ofs.sources.decisions import FileDecisionSource
 from ofs.sources.kafka import KafkaDecisionSource, KafkaLog
@@ -93,6 +95,15 @@ def open_sink(out: str | None, sink: str | None, *, create_topics: bool) -> Outp
     if out is not None:
         return FolderSink(Path(out))
     return KafkaSink(_without_topic(sink or ""), create_topics=create_topics)
+
+
+def open_row_sink(out: str | None, sink: str | None, *, create_topics: bool) -> RowSink:
+    """The rows' place: a folder or a broker, exactly one of them. Raises UsageError, SinkError."""
+    if (out is None) == (sink is None):
+        raise UsageError("rows go to one place", hint="give --out DIR or --sink kafka://HOST:PORT")
+    if out is not None:
+        return RowsFolderSink(Path(out))
+    return RowsKafkaSink(_without_topic(sink or ""), create_topics=create_topics)
 
 
 def _without_topic(address: str) -> str:

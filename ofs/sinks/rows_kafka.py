@@ -1,0 +1,70 @@
+"""Rows as a Kafka topic, each there once, keyed by event id: the machinery of `ofs.sinks.kafka`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ofs.ports import RowBlock, RowField, RowForm
+from ofs.sinks.kafka import KafkaSink
+
+_CHUNK_ROWS: Final = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class RowTopics:
+    """Names of the output topics."""
+
+    rows: str = "ofs.rows.v1"
+    runs: str = "ofs.runs.v1"
+
+
+class RowsKafkaSink:
+    """RowSink over topics: a run's rows are there once each, in order, however often it is killed and run again.
+
+    Raises SinkError as KafkaSink does.
+    """
+
+    form: RowForm = "records"
+
+    def __init__(self, bootstrap: str, *, create_topics: bool = False, topics: RowTopics | None = None) -> None:
+        """Raises UsageError where two outputs have the same topic."""
+        self._topics: Final = RowTopics() if topics is None else topics
+        self._sink: Final = _TopicSink(bootstrap, create_topics=create_topics, topics=self._topics)
+        self._chunk_rows = 0
+
+    @property
+    def topics(self) -> frozenset[str]:
+        """See RowSink."""
+        return self._sink.topics
+
+    def begin(self, replay_id: str, fields: Sequence[RowField]) -> bool:
+        """See RowSink. False where the run record of this run is there. Fences an earlier launch of the run."""
+        return self._sink.begin(replay_id)
+
+    def finished_run(self) -> Mapping[str, object]:
+        """See RowSink."""
+        return self._sink.finished_run()
+
+    def put(self, rows: RowBlock) -> None:
+        """See RowSink. Commits what was put so far, once it is enough."""
+        self._sink.put_rows(rows.records())
+        self._chunk_rows += len(rows)
+        if self._chunk_rows >= _CHUNK_ROWS:
+            self._sink.end_chunk()
+            self._chunk_rows = 0
+
+    def commit(self, run: Mapping[str, object], certificate: Mapping[str, object]) -> None:
+        """Commit what is left, the certificate and, last, the run record."""
+        self._sink.commit(run, certificate)
+
+    def abort(self) -> None:
+        """Drop what is not committed. What is stays, without a run record; a next launch does not write it again."""
+        self._sink.abort()
+
+
+class _TopicSink(KafkaSink):
+    def put_rows(self, records: list[tuple[str, bytes]]) -> None:
+        """(event id, EventRow)."""
+        self._put(self._topics.rows, records)
