@@ -37,7 +37,13 @@ class ParquetRows:
             [pa.field(field.name, arrow_type(field), nullable=field.nullable) for field in fields]
         )
         self._file: Final = _HashedFile(path)
-        self._writer: Any = pq.ParquetWriter(self._file, self._schema, compression="zstd", compression_level=1)
+        self._writer: Any = pq.ParquetWriter(
+            self._file,
+            self._schema,
+            compression="zstd",
+            # ids are all different, numbers nearly so: only other texts are worth a dictionary
+            use_dictionary=[f.name for f in fields if f.kind == "utf8" and f.name != "event_id"],
+        )
         self._pending: list[Any] = []
         self._pending_rows = 0
         self._rows = 0

@@ -14,8 +14,7 @@ const DECIMAL_END: u128 = 10_u128.pow(38);
 pub struct Column {
     kind: Kind,
     len: usize,
-    has_nulls: bool,
-    /// A bit a value.
+    /// A bit a value, from the first null on; empty until then.
     validity: Vec<u8>,
     /// Of texts: where each ends, and a 0 before.
     offsets: Vec<u8>,
@@ -42,14 +41,7 @@ pub struct Buffers {
 
 impl Column {
     pub fn new(kind: Kind, rows: usize) -> Column {
-        let mut column = Column {
-            kind,
-            len: 0,
-            has_nulls: false,
-            validity: Vec::with_capacity(rows.div_ceil(8)),
-            offsets: Vec::new(),
-            data: Vec::new(),
-        };
+        let mut column = Column { kind, len: 0, validity: Vec::new(), offsets: Vec::new(), data: Vec::new() };
         match kind {
             Kind::Text => {
                 column.offsets.reserve(4 * rows.saturating_add(1));
@@ -79,8 +71,10 @@ impl Column {
     }
 
     pub fn push_null(&mut self) {
+        if self.validity.is_empty() {
+            self.validity = ones(self.len);
+        }
         self.mark(false);
-        self.has_nulls = true;
         match self.kind {
             Kind::Int32 => self.data.extend_from_slice(&[0; 4]),
             Kind::Int64 => self.data.extend_from_slice(&[0; 8]),
@@ -95,7 +89,7 @@ impl Column {
 
     pub fn finish(self) -> Buffers {
         Buffers {
-            validity: self.has_nulls.then_some(self.validity),
+            validity: (!self.validity.is_empty()).then_some(self.validity),
             offsets: (self.kind == Kind::Text).then_some(self.offsets),
             data: self.data,
         }
@@ -139,9 +133,20 @@ impl Column {
     }
 
     fn mark(&mut self, valid: bool) {
-        push_bit(&mut self.validity, self.len, valid);
+        if !(valid && self.validity.is_empty()) {
+            push_bit(&mut self.validity, self.len, valid);
+        }
         self.len += 1;
     }
+}
+
+/// So many bits, all 1.
+fn ones(count: usize) -> Vec<u8> {
+    let mut bytes = vec![u8::MAX; count.div_ceil(8)];
+    if let (Some(last), rest @ 1..) = (bytes.last_mut(), count % 8) {
+        *last = u8::MAX >> (8 - rest);
+    }
+    bytes
 }
 
 fn push_bit(bytes: &mut Vec<u8>, place: usize, bit: bool) {
@@ -268,6 +273,19 @@ mod tests {
         let buffers = column.finish();
         let ends: Vec<u8> = [0_i32, 2, 2, 3].iter().flat_map(|end| end.to_le_bytes()).collect();
         assert_eq!((buffers.validity, buffers.offsets, buffers.data), (Some(vec![0b101]), Some(ends), b"abc".to_vec()));
+    }
+
+    #[test]
+    fn a_first_null_behind_any_number_of_values_is_marked() {
+        for before in 0..18 {
+            let mut column = Column::new(Kind::Int32, 20);
+            (0..before).for_each(|value| column.push_i32(value));
+            column.push_null();
+            column.push_i32(7);
+            let bits = ((1_u32 << before) - 1) | (1 << (before + 1));
+            let length = usize::try_from(before + 2).unwrap_or(0).div_ceil(8);
+            assert_eq!(column.finish().validity.as_deref(), bits.to_le_bytes().get(..length));
+        }
     }
 
     #[test]
