@@ -1,4 +1,4 @@
-"""The Python API: `ofs.replay`, `ofs.snapshot`, `ofs.rows`, `ofs.selfcheck`, for notebooks and for the command line alike."""
+"""The Python API: `ofs.replay`, `ofs.snapshot`, `ofs.rows`, `ofs.selfcheck`, for notebooks and the command line."""
 
 from __future__ import annotations
 
@@ -208,8 +208,8 @@ def rows(
     """Write a row for every event of a stream: the features of its own keys, as they were known just before it.
 
     `pins`: the ContextPins whose events have rows. `groups`: as `name:version` or `name:latest`; none: every group of
-    the registry at its latest version. `out`: a folder with `rows.parquet`; or `sink`: `kafka://HOST:PORT`; neither: the
-    rows are not kept, only the report. The other arguments are those of `replay`.
+    the registry at its latest version. `out`: a folder, for `rows.parquet`; or `sink`: `kafka://HOST:PORT`, or a
+    RowSink; neither: the rows are not kept, only the report. The other arguments are those of `replay`.
     Raises UsageError, DefinitionError, NotCheckableError where no row could be established, SourceError, SinkError.
     """
     options = RowsOptions(

@@ -285,7 +285,7 @@ RowKind = Literal["int32", "int64", "decimal", "bool", "timestamp", "utf8"]
 
 @dataclass(frozen=True, slots=True)
 class RowField:
-    """A column of rows. Units: a timestamp is microseconds UTC. `scale`: of a decimal, else 0; `nullable`: may be null."""
+    """A column of rows. Units: a timestamp is microseconds UTC. `scale`: of a decimal, else 0."""
 
     name: str
     kind: RowKind
@@ -340,7 +340,7 @@ class RowSink(Protocol):
         """Which of a block's forms it takes."""
         ...
 
-    def begin(self, replay_id: str, fields: Sequence[RowField]) -> bool:
+    def begin(self, replay_id: str, fields: Sequence[RowField], /) -> bool:
         """True: the rows are to be written. False: this very run is finished here already and was verified.
 
         Raises RequestConflictError where another request's outputs are.

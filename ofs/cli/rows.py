@@ -58,7 +58,9 @@ Examples:
 @click.option(
     "--out", metavar="DIR", help="Write rows.parquet into this folder; it is new, or of the same request."
 )
-@click.option("--sink", metavar="KAFKA", help="Write the rows to topics: kafka://HOST:PORT. Instead of --out.")
+@click.option(
+    "--sink", metavar="KAFKA", help="Write the rows to topics: kafka://HOST:PORT. Instead of --out."
+)
 @click.option("--create-topics", is_flag=True, help="With --sink: make the output topics that do not exist.")
 @click.option(
     "--workers",
@@ -67,9 +69,7 @@ Examples:
     metavar="N",
     help="Partitions that are worked on at a time.",
 )
-@click.option(
-    "--batch-size", type=click.IntRange(min=1), default=8192, metavar="N", help="Records a read."
-)
+@click.option("--batch-size", type=click.IntRange(min=1), default=8192, metavar="N", help="Records a read.")
 @click.option(
     "--max-clock-skew",
     type=Duration(),

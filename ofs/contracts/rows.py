@@ -58,7 +58,7 @@ class RowsRequest(Contract):
 class RowsRunRecord(Contract):
     """A run of rows: its request, figures and outputs. Times and figures differ from run to run and are not compared.
 
-    `left_out`: events whose features cannot be established, by the reason. `columns`: name to type.
+    `left_out`: events whose features cannot be established, by the reason. `columns`: `name` and `type`, in order.
     `record_digest`: in a folder, SHA-256 over the RFC 8785 bytes of the record without this member.
     """
 
@@ -71,7 +71,7 @@ class RowsRunRecord(Contract):
     finished_at_utc: Timestamp
     rows: Count
     left_out: dict[str, Count]
-    columns: dict[str, str]
+    columns: tuple[dict[str, str], ...]
     certificate_digest: Hex64
     outputs: dict[str, dict[str, Any]]
     figures: dict[str, int]

@@ -222,7 +222,9 @@ def column_of(field: RowField, values: Sequence[Any]) -> RowColumn:
         scaled = [_scaled(field, value) for value in values]
         return RowColumn(validity, None, b"".join(n.to_bytes(16, "little", signed=True) for n in scaled))
     numbers = [_number(field, value) for value in values]
-    return RowColumn(validity, None, struct.pack(f"<{len(numbers)}{'i' if field.kind == 'int32' else 'q'}", *numbers))
+    return RowColumn(
+        validity, None, struct.pack(f"<{len(numbers)}{'i' if field.kind == 'int32' else 'q'}", *numbers)
+    )
 
 
 def _text(value: Any) -> bytes:

@@ -48,7 +48,10 @@ def plan_rows(info: StreamInfo, locked: Sequence[Locked], *, max_skew_us: int) -
     for part in info.partitions:
         _check_whole(info, part)
     return RowsPlan(
-        info, groups, tuple(_partition(info, p) for p in info.partitions), _known_after(info, groups, max_skew_us)
+        info,
+        groups,
+        tuple(_partition(info, p) for p in info.partitions),
+        _known_after(info, groups, max_skew_us),
     )
 
 

@@ -153,7 +153,7 @@ class _Run:
             finished_at_utc=format_timestamp_us(finished_us),
             rows=self._rows,
             left_out=left_out,
-            columns={field.name: _type_name(field) for field in self.fields},
+            columns=tuple({"name": field.name, "type": _type_name(field)} for field in self.fields),
             certificate_digest=sha256_hex(proof.to_bytes()),
             outputs={},
             figures={

@@ -74,8 +74,8 @@ def arrival_order(log_ts_us: Mapping[int, Sequence[int]]) -> Iterator[tuple[int,
     """
     rest = {partition: enumerate(times) for partition, times in log_ts_us.items()}
     heads: list[tuple[int, int, int]] = []
-    for partition in rest:
-        _push_next(heads, partition, rest[partition])
+    for partition, following in rest.items():
+        _push_next(heads, partition, following)
     while heads:
         _, partition, index = heappop(heads)
         yield partition, index
@@ -165,9 +165,7 @@ def is_established(
     if scope.known_after_us is None:
         return True
     return as_of_us > scope.known_after_us and not any(
-        history.start > 0
-        and history.skew_violation is not None
-        and history.skew_violation < cut[partition]
+        history.start > 0 and history.skew_violation is not None and history.skew_violation < cut[partition]
         for partition, history in histories.items()
     )
 

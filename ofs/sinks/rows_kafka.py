@@ -28,18 +28,30 @@ class RowsKafkaSink:
 
     form: RowForm = "records"
 
-    def __init__(self, bootstrap: str, *, create_topics: bool = False, topics: RowTopics | None = None) -> None:
-        """Raises UsageError where two outputs have the same topic."""
+    def __init__(
+        self,
+        bootstrap: str,
+        *,
+        create_topics: bool = False,
+        topics: RowTopics | None = None,
+        chunk_rows: int = _CHUNK_ROWS,
+    ) -> None:
+        """`chunk_rows`: a transaction holds about so many. Raises UsageError where two outputs have the same topic."""
         self._topics: Final = RowTopics() if topics is None else topics
-        self._sink: Final = _TopicSink(bootstrap, create_topics=create_topics, topics=self._topics)
-        self._chunk_rows = 0
+        self._sink: Final = _TopicSink(
+            bootstrap,
+            create_topics=create_topics,
+            topics=self._topics,  # type: ignore[arg-type]  # other outputs, as many as there are names
+        )
+        self._chunk_rows: Final = chunk_rows
+        self._uncommitted = 0
 
     @property
     def topics(self) -> frozenset[str]:
         """See RowSink."""
         return self._sink.topics
 
-    def begin(self, replay_id: str, fields: Sequence[RowField]) -> bool:
+    def begin(self, replay_id: str, _fields: Sequence[RowField]) -> bool:
         """See RowSink. False where the run record of this run is there. Fences an earlier launch of the run."""
         return self._sink.begin(replay_id)
 
@@ -49,11 +61,11 @@ class RowsKafkaSink:
 
     def put(self, rows: RowBlock) -> None:
         """See RowSink. Commits what was put so far, once it is enough."""
-        self._sink.put_rows(rows.records())
-        self._chunk_rows += len(rows)
-        if self._chunk_rows >= _CHUNK_ROWS:
+        self._sink.put_rows(self._topics.rows, rows.records())
+        self._uncommitted += len(rows)
+        if self._uncommitted >= self._chunk_rows:
             self._sink.end_chunk()
-            self._chunk_rows = 0
+            self._uncommitted = 0
 
     def commit(self, run: Mapping[str, object], certificate: Mapping[str, object]) -> None:
         """Commit what is left, the certificate and, last, the run record."""
@@ -65,6 +77,6 @@ class RowsKafkaSink:
 
 
 class _TopicSink(KafkaSink):
-    def put_rows(self, records: list[tuple[str, bytes]]) -> None:
+    def put_rows(self, topic: str, records: list[tuple[str, bytes]]) -> None:
         """(event id, EventRow)."""
-        self._put(self._topics.rows, records)
+        self._put(topic, records)

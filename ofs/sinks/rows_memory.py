@@ -68,7 +68,7 @@ class RowsDiscardSink:
     topics: frozenset[str] = frozenset()
     form: RowForm = "columns"
 
-    def begin(self, replay_id: str, fields: Sequence[RowField]) -> bool:
+    def begin(self, replay_id: str, _fields: Sequence[RowField]) -> bool:
         """See RowSink; always True."""
         return bool(replay_id)
 

@@ -73,8 +73,9 @@ class ParquetRows:
         return {"records": self._rows, "sha256": self._file.finish()}
 
     def discard(self) -> None:
-        """Close the file without finishing it."""
-        self._file.close()
+        """Close the file without finishing it; calling it again does nothing."""
+        self._file.drop()
+        self._writer.close()
 
     def _write_group(self, count: int) -> None:
         table = pa.Table.from_batches(self._pending, self._schema)
@@ -102,16 +103,21 @@ class _HashedFile(io.RawIOBase):
         super().__init__()
         self._file: Final[IO[bytes]] = path.open("wb", buffering=1024 * 1024)
         self._digest: Final = hashlib.sha256()
+        self._is_dropped = False
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
+        if self._is_dropped:
+            return len(data)
         self._digest.update(data)
         return self._file.write(data)
 
-    def tell(self) -> int:
-        return self._file.tell()
+    def drop(self) -> None:
+        """Write no more: what a writer adds on being closed has nowhere to go."""
+        self._is_dropped = True
+        self.close()
 
     def finish(self) -> str:
         """Make it durable; the SHA-256 of it, hex."""

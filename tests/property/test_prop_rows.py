@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from ofs.canonical import jcs
 from ofs.contracts.identity import CanonicalPins
-from ofs.errors import SinkError
-from ofs.features import Registry
+from ofs.errors import NotCheckableError, SinkError
+from ofs.features import Registry, read_definition
 from ofs.native import core
-from ofs.ports import EventLog, RowForm
+from ofs.ports import EventLog, RowColumn, RowForm
 from ofs.runtime.rows import RowsOptions
 from ofs.semantics import Group
 from ofs.semantics.rows import EventRow, LoggedRecord, RowScope, arrival_order, event_rows
@@ -28,11 +28,30 @@ from topologies.bounded_replay import BoundedRows
 CHANCE = st.randoms(use_true_random=False)
 STREAM = "cards"
 SKEW_US = 5_000_000
+NEAR_US = 3_000_000
+NEAR = read_definition(
+    b"""
+feature_group: near
+version: v1
+key: {type: account, field: payload.key}
+event_types: [auth]
+features:
+  - {name: n, op: count, window: 2s}
+  - {name: last, op: last, field: payload.i, type: int, window: 1s}
+""",
+    "near.yaml",
+)
 SCOPE = CanonicalPins.model_validate(PINS[0])
 
 
 def make_rows(
-    world: World, *, engine: str, batch_size: int, workers: int = 1, form: RowForm = "records"
+    world: World,
+    *,
+    engine: str,
+    batch_size: int,
+    workers: int = 1,
+    form: RowForm = "records",
+    skew_us: int = SKEW_US,
 ) -> RowsMemorySink:
     """Run the topology over the world's stream."""
     sink = RowsMemorySink(form)
@@ -42,7 +61,7 @@ def make_rows(
         locked=tuple(Registry.of(world.groups)),
         pins=SCOPE,
         sink=sink,
-        options=RowsOptions(workers=workers, batch_size=batch_size, max_skew_us=SKEW_US),
+        options=RowsOptions(workers=workers, batch_size=batch_size, max_skew_us=skew_us),
         engine=engine,
     ).run()
     return sink
@@ -96,9 +115,7 @@ def test_rows_are_those_of_the_semantics(chance: random.Random) -> None:
     found = make_rows(world, engine="reference", batch_size=chance.choice((1, 7, 1000)))
     assert found.run is not None
     replay_id = str(found.run["replay_id"])
-    assert found.rows == [
-        (row.event_id, jcs(written(row, replay_id))) for row in expected if row is not None
-    ]
+    assert found.rows == [(row.event_id, jcs(written(row, replay_id))) for row in expected if row is not None]
 
 
 @pytest.mark.skipif(core is None, reason="the native core was not built (make setup)")
@@ -117,7 +134,7 @@ def test_native_columns_are_those_of_the_reference(chance: random.Random) -> Non
     """Both engines give the same buffers, or find that a value has no place in its column."""
     world = make_world(chance)
     batch_size = chance.choice((1, 7, 1000))
-    found = []
+    found: list[list[list[RowColumn]] | str] = []
     for engine in ("reference", "native"):
         try:
             blocks = make_rows(world, engine=engine, batch_size=batch_size, form="columns").blocks
@@ -145,15 +162,72 @@ def test_a_row_holds_what_a_snapshot_at_its_cut_holds(chance: random.Random) -> 
     asked = [decision for row in rows if (decision := decision_of(row, world)) is not None]
     if asked:
         rebuilt = run(world, decision_lines(asked), engine="auto").snapshots
-        features = {
-            snap["provenance"]["decision_id"]: snap["features"] for snap in map(json.loads, rebuilt)
-        }
+        features = {snap["provenance"]["decision_id"]: snap["features"] for snap in map(json.loads, rebuilt)}
         for row in rows:
             for name, group in row["groups"].items():
                 if group["key_id"] is not None:
                     key_type = next(g.key.type for g in world.groups if g.name == name)
                     found = features[decision_id(row)][f"{key_type}:{group['key_id']}"][name]
                     assert found == group["features"]
+
+
+@given(chance=CHANCE)
+def test_established_rows_are_those_of_the_whole_log(chance: random.Random) -> None:
+    """Where the head of the log is gone, the rows that are made are those that the whole log gives."""
+    world = near_world(chance)
+    whole = {where(line): groups(line) for _, line in make_rows(world, engine="auto", batch_size=7).rows}
+    skew_us = truncate(chance, world)
+    found = [
+        truncated_rows(world, engine, chance.choice((1, 7, 1000)), skew_us)
+        for engine in ("reference", "auto")
+    ]
+    assert found[0] == found[1]
+    assert all(whole[where(line)] == groups(line) for line in found[0] if where(line) in whole)
+
+
+def test_worlds_establish_rows_and_leave_some_out() -> None:
+    """The property above is not empty."""
+    made = 0
+    for seed in range(60):
+        chance = random.Random(seed)
+        world = near_world(chance, events_max=200)
+        made += len(truncated_rows(world, "auto", 1000, truncate(chance, world)))
+    assert made > 20
+
+
+def near_world(chance: random.Random, events_max: int = 60) -> World:
+    """A world whose windows reach back a few seconds at most."""
+    world = make_world(chance, events_max=events_max, in_log_order=True, is_bounded=True)
+    world.groups = [group for group in world.groups if (group.reach_us() or 0) <= NEAR_US] or [NEAR]
+    return world
+
+
+def truncate(chance: random.Random, world: World) -> int:
+    """Remove the head of the partitions, of the first one in any case; returns a clock skew to run with."""
+    for partition in range(world.streams[STREAM]):
+        if partition == 0 or chance.random() < 0.5:
+            world.log.delete_records(STREAM, partition, chance.choice((1, 2, 5)))
+    return chance.choice((1, 500_000, 1_000_000))
+
+
+def truncated_rows(world: World, engine: str, batch_size: int, skew_us: int) -> list[bytes]:
+    """The rows; none where the run is refused."""
+    try:
+        sink = make_rows(world, engine=engine, batch_size=batch_size, skew_us=skew_us)
+    except NotCheckableError:
+        return []
+    return [line for _, line in sink.rows]
+
+
+def where(line: bytes) -> tuple[int, int]:
+    """Where the event of a row stands."""
+    row = json.loads(line)
+    return row["partition"], row["offset"]
+
+
+def groups(line: bytes) -> Any:
+    """What the row holds."""
+    return json.loads(line)["groups"]
 
 
 def decision_id(row: dict[str, Any]) -> str:
