@@ -361,5 +361,5 @@ class Rows:
         """First copies of events that are not established."""
     def columns(self) -> list[tuple[bytes | None, bytes | None, bytes]]:
         """(validity, offsets, data) of each column, laid out as Arrow has it."""
-    def records(self) -> list[tuple[str, bytes]]:
-        """(event id, EventRow as canonical JSON)."""
+    def records(self) -> tuple[list[str], bytes, list[int]]:
+        """Event ids; the EventRows as canonical JSON lines; the length of each, with its line end."""

@@ -318,8 +318,8 @@ class RowBlock(Protocol):
         """The rows as columns, in the order of the run's fields."""
         ...
 
-    def records(self) -> list[tuple[str, bytes]]:
-        """(event id, EventRow): the rows as canonical JSON."""
+    def records(self) -> OutputRecords:
+        """EventRows by event id."""
         ...
 
 

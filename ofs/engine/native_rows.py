@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ofs.engine.rows import Merged, RowFold, RowJob
 from ofs.native import core
-from ofs.ports import RecordBatch, RowColumn
+from ofs.ports import OutputRecords, RecordBatch, RowColumn
 
 
 class NativeRowEngine:
@@ -83,7 +83,6 @@ class NativeMerged:
         """See RowBlock."""
         return [RowColumn(*buffers) for buffers in self._rows.columns()]
 
-    def records(self) -> list[tuple[str, bytes]]:
+    def records(self) -> OutputRecords:
         """See RowBlock."""
-        records: list[tuple[str, bytes]] = self._rows.records()
-        return records
+        return OutputRecords(*self._rows.records())

@@ -11,7 +11,7 @@ from typing import Any, Final
 from ofs.canonical import format_integer, jcs
 from ofs.canonical.content import ContentDigest
 from ofs.engine.rows import Merged, RowJob, row_fields
-from ofs.ports import RecordBatch, RowColumn, RowField
+from ofs.ports import OutputRecords, RecordBatch, RowColumn, RowField
 from ofs.semantics import Event, Group, PartitionHistory
 from ofs.semantics.rows import (
     EventRow,
@@ -175,9 +175,9 @@ class ReferenceRows:
         """See RowBlock."""
         return self._columns
 
-    def records(self) -> list[tuple[str, bytes]]:
+    def records(self) -> OutputRecords:
         """See RowBlock."""
-        return [(row.event_id, jcs(self._object(row))) for row in self._rows]
+        return OutputRecords.of((row.event_id, jcs(self._object(row))) for row in self._rows)
 
     def _make_columns(self, fields: Sequence[RowField]) -> list[RowColumn]:
         table = [self._flat(row) for row in self._rows]

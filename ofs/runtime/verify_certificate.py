@@ -13,7 +13,7 @@ from ofs.canonical.content import new_content_digest
 from ofs.contracts import LISTED_MAX, CutCertificate, PartitionCertificate
 from ofs.errors import RequestConflictError, SinkError
 from ofs.ports import EventLog, PartitionInfo, RecordBatch, StreamInfo
-from ofs.sinks.folder import CERTIFICATE, check_output, read_run
+from ofs.sinks.whole_folder import CERTIFICATE, check_output, read_run
 from ofs.units import OffsetRange, missing_ranges, next_offset
 
 _READ_RECORDS: Final = 8_192

@@ -12,8 +12,8 @@ topics before it belongs to a run that is not finished.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ofs.canonical import jcs
@@ -43,24 +43,18 @@ class SinkTopics:
     dead_letters: str = "ofs.deadletter.v1"
 
 
-class KafkaSink:
-    """OutputSink over topics: a run's records are there once each, in order, however often it is killed and run again.
+class TopicOutputs:
+    """Outputs over topics: a run's records are there once each, in order, however often it is killed and run again.
 
     Raises SinkError where a transaction is not acknowledged, where another launch of the run has taken over, and where
     the records committed before are not those computed now.
     """
 
-    def __init__(
-        self,
-        bootstrap: str,
-        *,
-        create_topics: bool = False,
-        topics: SinkTopics | None = None,
-    ) -> None:
-        """Raises UsageError where two outputs have the same topic."""
-        self._topics = SinkTopics() if topics is None else topics
-        names = astuple(self._topics)
-        if len(set(names)) != len(names):
+    def __init__(self, bootstrap: str, *, outputs: Sequence[str], runs: str, create_topics: bool) -> None:
+        """`runs`: the topic of run records. Raises UsageError where two outputs have the same topic."""
+        self._names: Final = (*outputs, runs)
+        self._runs: Final = runs
+        if len(set(self._names)) != len(self._names):
             raise UsageError("two outputs have the same topic")
         self._create_topics = create_topics
         self._cluster = KafkaCluster(bootstrap, SinkError)
@@ -74,11 +68,11 @@ class KafkaSink:
 
     @property
     def topics(self) -> frozenset[str]:
-        """See OutputSink."""
-        return frozenset(astuple(self._topics))
+        """All that it writes."""
+        return frozenset(self._names)
 
     def begin(self, replay_id: str) -> bool:
-        """See OutputSink. False where the run record of this run is there. Fences an earlier launch of the run.
+        """False where the run record of this run is there. Fences an earlier launch of the run.
 
         Raises TopicMissingError where a topic is missing and may not be created.
         """
@@ -97,34 +91,32 @@ class KafkaSink:
         self._outputs = {
             name: _Output(name, topic_id, progress.outputs.get(name))
             for name, topic_id in topic_ids.items()
-            if name != self._topics.runs
+            if name != self._runs
         }
         self._writer = writer
         return True
 
     def finished_run(self) -> Mapping[str, object]:
-        """See OutputSink."""
+        """The run record that `begin` found."""
         if self._finished is None:
             raise InvariantViolation("defect in OFS: no run is finished here")
         return self._finished
 
-    def put_parity(self, records: OutputRecords) -> None:
-        """ParityResults by decision id."""
-        self._put(self._topics.parity, records)
+    def put(self, topic: str, records: OutputRecords) -> None:
+        """The next records of an output."""
+        self._open_writer()
+        for first in range(0, len(records), _PIECE_RECORDS):
+            piece = records.slice(first, first + _PIECE_RECORDS)
+            fresh = self._outputs[topic].take(piece)
+            if fresh:
+                self._pending.append((topic, fresh.pairs()))
+                self._pending_bytes += sum(fresh.lengths)
+            if self._pending_bytes >= _TRANSACTION_BYTES:
+                self.end_chunk()
 
-    def put_snapshots(self, records: OutputRecords) -> None:
-        """RebuiltFeatureSnapshots by decision id."""
-        self._put(self._topics.snapshots, records)
-
-    def put_dead_letters(self, records: OutputRecords) -> None:
-        """Dead letters by source and line."""
-        self._put(self._topics.dead_letters, records)
-
-    def digests(self) -> Mapping[str, OutputDigest]:
-        """See OutputSink."""
-        topics = self._topics
-        names = {PARITY: topics.parity, SNAPSHOTS: topics.snapshots, DEAD_LETTERS: topics.dead_letters}
-        return {name: self._outputs[topic].digest for name, topic in names.items()}
+    def digest(self, topic: str) -> OutputDigest:
+        """What was put so far."""
+        return self._outputs[topic].digest
 
     def end_chunk(self) -> None:
         """Commit what was put, with the progress up to it. Nothing where all of it was committed before."""
@@ -145,20 +137,9 @@ class KafkaSink:
         """Drop what is not committed. What is stays, without a run record; a next launch does not write it again."""
         self._release()
 
-    def _put(self, topic: str, records: OutputRecords) -> None:
-        self._open_writer()
-        for first in range(0, len(records), _PIECE_RECORDS):
-            piece = records.slice(first, first + _PIECE_RECORDS)
-            fresh = self._outputs[topic].take(piece)
-            if fresh:
-                self._pending.append((topic, fresh.pairs()))
-                self._pending_bytes += sum(fresh.lengths)
-            if self._pending_bytes >= _TRANSACTION_BYTES:
-                self.end_chunk()
-
     def _write(self, closing: list[tuple[str, bytes]]) -> None:
         """One transaction: what was put, then `closing` to the topic of runs."""
-        self._open_writer().write([*self._pending, (self._topics.runs, closing)])
+        self._open_writer().write([*self._pending, (self._runs, closing)])
         self._pending, self._pending_bytes = [], 0
 
     def _progress(self) -> dict[str, Any]:
@@ -185,8 +166,7 @@ class KafkaSink:
 
     def _topic_ids(self) -> dict[str, str]:
         """The output topics' ids; those that are missing are created where that was asked for."""
-        names = astuple(self._topics)
-        found = {name: self._cluster.identity(name) for name in names}
+        found = {name: self._cluster.identity(name) for name in self._names}
         missing = [name for name, identity in found.items() if identity is None]
         if missing and not self._create_topics:
             raise TopicMissingError(
@@ -205,7 +185,7 @@ class KafkaSink:
         """
         run: dict[str, object] | None = None
         last = _Progress(0, {})
-        topic, key = self._topics.runs, self._replay_id.encode()
+        topic, key = self._runs, self._replay_id.encode()
         identity = self._cluster.identity(topic)
         spans = self._cluster.bounds(topic, range(0 if identity is None else identity[1]), committed=False)
         for partition, span in spans.items():
@@ -224,6 +204,40 @@ class KafkaSink:
                     # the last one by its number: the topic may have been given more partitions in between
                     last = max(last, _Progress.read(message.value(), where), key=lambda found: found.number)
         return run, last
+
+
+class KafkaSink(TopicOutputs):
+    """OutputSink over topics."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        *,
+        create_topics: bool = False,
+        topics: SinkTopics | None = None,
+    ) -> None:
+        """Raises UsageError where two outputs have the same topic."""
+        self._topics: Final = SinkTopics() if topics is None else topics
+        outputs = (self._topics.parity, self._topics.snapshots, self._topics.dead_letters)
+        super().__init__(bootstrap, outputs=outputs, runs=self._topics.runs, create_topics=create_topics)
+
+    def put_parity(self, records: OutputRecords) -> None:
+        """ParityResults by decision id."""
+        self.put(self._topics.parity, records)
+
+    def put_snapshots(self, records: OutputRecords) -> None:
+        """RebuiltFeatureSnapshots by decision id."""
+        self.put(self._topics.snapshots, records)
+
+    def put_dead_letters(self, records: OutputRecords) -> None:
+        """Dead letters by source and line."""
+        self.put(self._topics.dead_letters, records)
+
+    def digests(self) -> Mapping[str, OutputDigest]:
+        """See OutputSink."""
+        topics = self._topics
+        names = {PARITY: topics.parity, SNAPSHOTS: topics.snapshots, DEAD_LETTERS: topics.dead_letters}
+        return {name: self.digest(topic) for name, topic in names.items()}
 
 
 @dataclass(frozen=True, slots=True)

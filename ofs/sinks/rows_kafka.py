@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ofs.ports import RowBlock, RowField, RowForm
-from ofs.sinks.kafka import KafkaSink
+from ofs.sinks.kafka import TopicOutputs
 
 _CHUNK_ROWS: Final = 16_384
 
@@ -37,11 +37,10 @@ class RowsKafkaSink:
         chunk_rows: int = _CHUNK_ROWS,
     ) -> None:
         """`chunk_rows`: a transaction holds about so many. Raises UsageError where two outputs have the same topic."""
-        self._topics: Final = RowTopics() if topics is None else topics
-        self._sink: Final = _TopicSink(
-            bootstrap,
-            create_topics=create_topics,
-            topics=self._topics,  # type: ignore[arg-type]  # other outputs, as many as there are names
+        names = RowTopics() if topics is None else topics
+        self._topic: Final = names.rows
+        self._outputs: Final = TopicOutputs(
+            bootstrap, outputs=(names.rows,), runs=names.runs, create_topics=create_topics
         )
         self._chunk_rows: Final = chunk_rows
         self._uncommitted = 0
@@ -49,34 +48,28 @@ class RowsKafkaSink:
     @property
     def topics(self) -> frozenset[str]:
         """See RowSink."""
-        return self._sink.topics
+        return self._outputs.topics
 
     def begin(self, replay_id: str, _fields: Sequence[RowField]) -> bool:
         """See RowSink. False where the run record of this run is there. Fences an earlier launch of the run."""
-        return self._sink.begin(replay_id)
+        return self._outputs.begin(replay_id)
 
     def finished_run(self) -> Mapping[str, object]:
         """See RowSink."""
-        return self._sink.finished_run()
+        return self._outputs.finished_run()
 
     def put(self, rows: RowBlock) -> None:
         """See RowSink. Commits what was put so far, once it is enough."""
-        self._sink.put_rows(self._topics.rows, rows.records())
+        self._outputs.put(self._topic, rows.records())
         self._uncommitted += len(rows)
         if self._uncommitted >= self._chunk_rows:
-            self._sink.end_chunk()
+            self._outputs.end_chunk()
             self._uncommitted = 0
 
     def commit(self, run: Mapping[str, object], certificate: Mapping[str, object]) -> None:
         """Commit what is left, the certificate and, last, the run record."""
-        self._sink.commit(run, certificate)
+        self._outputs.commit(run, certificate)
 
     def abort(self) -> None:
         """Drop what is not committed. What is stays, without a run record; a next launch does not write it again."""
-        self._sink.abort()
-
-
-class _TopicSink(KafkaSink):
-    def put_rows(self, topic: str, records: list[tuple[str, bytes]]) -> None:
-        """(event id, EventRow)."""
-        self._put(topic, records)
+        self._outputs.abort()

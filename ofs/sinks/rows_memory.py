@@ -27,7 +27,7 @@ class RowsMemorySink:
 
     @property
     def rows(self) -> list[tuple[str, bytes]]:
-        return [record for block in self.blocks for record in block.records()]
+        return [pair for block in self.blocks for pair in block.records().pairs()]
 
     def begin(self, replay_id: str, fields: Sequence[RowField]) -> bool:
         """See RowSink. Raises RequestConflictError where another run was committed."""

@@ -14,7 +14,8 @@ from ofs.cli.failures import run
 from ofs.cli.main import root
 from ofs.errors import ArchiveError, ExitCode, OfsError
 from ofs.features import Locked, Registry
-from ofs.sinks.folder import FolderSink, read_run
+from ofs.sinks.folder import FolderSink
+from ofs.sinks.whole_folder import read_run
 from ofs.sources.archive import ArchiveLog, verify
 from ofs.sources.archive.manifest import load_manifest
 from tests.unit.cli.scene import Scene, build

@@ -29,9 +29,9 @@ STREAM = "cards"
 
 def rows_of(broker: Broker, features: Path, **given: Any) -> RowsReport:
     """Make rows of the topic, unless other events are given."""
+    events = given.pop("events", f"kafka://{broker.bootstrap}")
     report: RowsReport = ofs.rows(
-        **{"events": f"kafka://{broker.bootstrap}", "stream": STREAM, "pins": PINS, "batch_size": 7} | given,
-        features=str(features),
+        events=events, stream=STREAM, pins=PINS, features=str(features), batch_size=7, **given
     )
     return report
 

@@ -14,7 +14,7 @@ import pytest
 
 from ofs.engine.reference_rows import column_of
 from ofs.errors import RequestConflictError, SinkError
-from ofs.ports import RowColumn, RowField
+from ofs.ports import OutputRecords, RowColumn, RowField
 from ofs.sinks.rows_folder import RowsFolderSink
 
 FIELDS = (
@@ -46,9 +46,9 @@ class Block:
         """See RowBlock."""
         return [column_of(field, [row[place] for row in self._rows]) for place, field in enumerate(FIELDS)]
 
-    def records(self) -> list[tuple[str, bytes]]:
+    def records(self) -> OutputRecords:
         """See RowBlock."""
-        return []
+        return OutputRecords.of([])
 
 
 def written(out: Path, *blocks: Sequence[Sequence[Any]], replay_id: str = "r1") -> Path:

@@ -188,8 +188,10 @@ impl PyRows {
             .collect()
     }
 
-    /// (event id, row).
-    fn records<'py>(&self, py: Python<'py>) -> Vec<(Bound<'py, PyString>, Bound<'py, PyBytes>)> {
-        self.inner.lines.iter().map(|(id, row)| (PyString::new(py, id), PyBytes::new(py, row))).collect()
+    /// Event ids, the rows as lines, and the length of each.
+    fn records<'py>(&self, py: Python<'py>) -> (Vec<Bound<'py, PyString>>, Bound<'py, PyBytes>, Vec<usize>) {
+        let lines = &self.inner.lines;
+        let ids = lines.ids().map(|id| PyString::new(py, id)).collect();
+        (ids, PyBytes::new(py, &lines.bytes), lines.lengths.clone())
     }
 }

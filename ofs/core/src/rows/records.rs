@@ -7,15 +7,17 @@ use crate::ir::wire::Decoded;
 use crate::plan::GroupPlan;
 use crate::time::write_ts;
 
-/// Rows one behind the other.
+/// Rows one behind the other, each a line.
 #[derive(Debug, Default)]
 pub struct Lines {
     pub bytes: Vec<u8>,
-    /// Where each row ends.
-    pub ends: Vec<usize>,
-    pub event_ids: String,
+    /// Of each line, with its end.
+    pub lengths: Vec<usize>,
+    event_ids: String,
     /// Where each event id ends.
-    pub id_ends: Vec<usize>,
+    id_ends: Vec<usize>,
+    /// Where the line at hand begins.
+    start: usize,
 }
 
 /// Where a row's event stands.
@@ -84,17 +86,13 @@ impl Lines {
         write_string(out, spot.replay_id);
         out.extend_from_slice(b",\"stream\":");
         write_string(out, spot.stream);
-        out.push(b'}');
-        self.ends.push(self.bytes.len());
+        out.extend_from_slice(b"}\n");
+        self.lengths.push(out.len() - self.start);
+        self.start = out.len();
     }
 
-    /// (event id, row).
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let starts = [0].into_iter().chain(self.ends.iter().copied());
-        let id_starts = [0].into_iter().chain(self.id_ends.iter().copied());
-        starts.zip(&self.ends).zip(id_starts.zip(&self.id_ends)).map(|((start, end), (id_start, id_end))| {
-            let id = self.event_ids.get(id_start..*id_end).unwrap_or_default();
-            (id, self.bytes.get(start..*end).unwrap_or_default())
-        })
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        let starts = [0].into_iter().chain(self.id_ends.iter().copied());
+        starts.zip(&self.id_ends).map(|(start, end)| self.event_ids.get(start..*end).unwrap_or_default())
     }
 }
