@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any, Final
 from ofs.canonical import jcs, sha256_hex
 from ofs.contracts import CutCertificate, Reason, RowsRequest, RowsRunRecord, TimeMapping
 from ofs.contracts.identity import CanonicalPins
-from ofs.engine.rows import RowEngine, RowJob, row_fields
+from ofs.engine.rows import Merged, RowEngine, RowJob, row_fields
 from ofs.errors import SinkError, SourceError, UsageError
 from ofs.features import Locked
 from ofs.planner.rows import RowsPlan, plan_rows, rows_id, rows_request
@@ -23,6 +24,8 @@ from ofs.runtime.rows_report import RowsReport
 from ofs.units import format_timestamp_us
 from ofs.version import VERSION
 
+_WRITTEN_BEHIND: Final = 3
+"""Chunks that may wait to be written, as for a transaction, while others are made."""
 _ONE_COPY: Final = "no event before the start has a copy behind it"
 
 
@@ -123,21 +126,30 @@ class _Run:
         self._rows = 0
         self._left_out = 0
         self._records_read = 0
+        self._has_failed = False
 
     def execute(self, sink: RowSink, progress: ProgressCallback) -> CutCertificate:
-        """Chunk by chunk; while one is merged and written, the partitions are folded for the next."""
+        """Chunk by chunk; while some are merged and written, the partitions are folded for the next."""
         folds = [self._maker.fold(part.partition) for part in self._plan.partitions]
         total = sum(span.end - span.start for part in self._plan.partitions for span in part.spans)
-        with ThreadPoolExecutor(self._options.workers, "ofs-rows") as workers:
+        with (
+            ThreadPoolExecutor(self._options.workers, "ofs-rows") as workers,
+            ThreadPoolExecutor(1, "ofs-rows-write") as writer,
+        ):
+            writing: deque[Future[None]] = deque()
             chunk, answering = None, list[Future[Any]]()
             for following in self._chunks(workers):
                 answers = [future.result() for future in answering]
                 answering = [workers.submit(fold.answer, following) for fold in folds]
-                self._write(sink, chunk, answers)
+                if len(writing) == _WRITTEN_BEHIND:
+                    writing.popleft().result()
+                writing.append(writer.submit(self._write, sink, chunk, answers))
                 chunk = following
                 self._records_read += len(following)
                 progress(Progress("making rows", self._records_read, total))
-            self._write(sink, chunk, [future.result() for future in answering])
+            writing.append(writer.submit(self._write, sink, chunk, [future.result() for future in answering]))
+            for future in writing:
+                future.result()
         return self._certificate(folds)
 
     def record(self, proof: CutCertificate, started_us: int, finished_us: int) -> RowsRunRecord:
@@ -191,18 +203,26 @@ class _Run:
                 yield self._maker.decode(batch)
 
     def _write(self, sink: RowSink, chunk: Any, answers: list[Any]) -> None:
-        if chunk is None:
+        """Merge and write a chunk; nothing more once one could not be written."""
+        if chunk is None or self._has_failed:
             return
         try:
-            merged = self._maker.merge(chunk, answers)
+            merged = self._merged(chunk, answers)
+            self._rows += len(merged.rows)
+            self._left_out += merged.left_out
+            sink.put(merged.rows)
+        except BaseException:
+            self._has_failed = True
+            raise
+
+    def _merged(self, chunk: Any, answers: list[Any]) -> Merged:
+        try:
+            return self._maker.merge(chunk, answers)
         except ValueError as error:
             raise SinkError(
                 f"a value has no place in its column: {error}",
                 hint="give the feature a smaller scale, or write to topics",
             ) from error
-        self._rows += len(merged.rows)
-        self._left_out += merged.left_out
-        sink.put(merged.rows)
 
     def _certificate(self, folds: list[Any]) -> CutCertificate:
         info = self._plan.stream

@@ -9,7 +9,7 @@ from typing import Final
 from ofs.ports import RowBlock, RowField, RowForm
 from ofs.sinks.kafka import TopicOutputs
 
-_CHUNK_ROWS: Final = 16_384
+_CHUNK_ROWS: Final = 32_768
 
 
 @dataclass(frozen=True, slots=True)

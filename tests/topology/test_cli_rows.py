@@ -16,6 +16,7 @@ from ofs.cli.main import root
 from ofs.contracts import CutCertificate, EventRow, RowsRunRecord
 from ofs.errors import ExitCode, NotCheckableError, SinkError, UsageError
 from ofs.features import Registry, read_definition
+from ofs.ports import RowBlock
 from ofs.sinks.rows_memory import RowsMemorySink
 from ofs.sources.memory import MemoryLog, Record
 from tests.unit.cli.scene import PINS, Scene, build
@@ -170,6 +171,30 @@ def test_a_value_without_a_place_in_its_column_is_refused(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
     sink = RowsMemorySink()
     assert ofs.rows(**given, sink=sink).rows == 3
+
+
+class RefusesOnce(RowsMemorySink):
+    """Cannot take the third block."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken = 0
+
+    def put(self, rows: RowBlock) -> None:
+        """Counts the blocks."""
+        self.taken += 1
+        if self.taken == 3:
+            raise SinkError("full")
+
+
+def test_nothing_is_written_behind_what_could_not_be() -> None:
+    """Chunks that are made already when a write fails are dropped, and the failure is what the caller sees."""
+    sink = RefusesOnce()
+    log = _log(*map(_event, range(50)))
+    with pytest.raises(SinkError, match="full"):
+        ofs.rows(events=log, stream="auths", features=COUNT, pins=PINS, sink=sink, batch_size=1)
+    assert sink.taken == 3
+    assert sink.run is None
 
 
 def test_wrong_pins_and_places_are_refused() -> None:
