@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ofs.canonical import jcs, sha256_hex
 from ofs.contracts import CutCertificate, Reason, RowsRequest, RowsRunRecord, TimeMapping
 from ofs.contracts.identity import CanonicalPins
-from ofs.engine.rows import Merged, RowEngine, RowJob, row_fields
+from ofs.engine.rows import Merged, RowEngine, RowFold, RowJob, row_fields
 from ofs.errors import SinkError, SourceError, UsageError
 from ofs.features import Locked
+from ofs.planner.plan import PartitionPlan
 from ofs.planner.rows import RowsPlan, plan_rows, rows_id, rows_request
 from ofs.ports import EventLog, RowField, RowForm, RowSink
 from ofs.runtime.certificate import certificate
 from ofs.runtime.clock import Clock
+from ofs.runtime.feed import Feed
 from ofs.runtime.replay import peak_memory_bytes
 from ofs.runtime.report import Progress, ProgressCallback
 from ofs.runtime.rows_report import RowsReport
+from ofs.runtime.stages import Stages
 from ofs.units import format_timestamp_us
 from ofs.version import VERSION
 
@@ -127,6 +131,7 @@ class _Run:
         self._left_out = 0
         self._records_read = 0
         self._has_failed = False
+        self._stages: Final = Stages()
 
     def execute(self, sink: RowSink, progress: ProgressCallback) -> CutCertificate:
         """Chunk by chunk; while some are merged and written, the partitions are folded for the next."""
@@ -135,12 +140,16 @@ class _Run:
         with (
             ThreadPoolExecutor(self._options.workers, "ofs-rows") as workers,
             ThreadPoolExecutor(1, "ofs-rows-write") as writer,
+            ExitStack() as stack,
         ):
+            feeds = [self._feed(part, workers) for part in self._plan.partitions]
+            for feed in feeds:
+                stack.callback(feed.stop)
             writing: deque[Future[None]] = deque()
             chunk, answering = None, list[Future[Any]]()
-            for following in self._chunks(workers):
+            for following in self._chunks(feeds):
                 answers = [future.result() for future in answering]
-                answering = [workers.submit(fold.answer, following) for fold in folds]
+                answering = [workers.submit(self._answer, fold, following) for fold in folds]
                 if len(writing) == _WRITTEN_BEHIND:
                     writing.popleft().result()
                 writing.append(writer.submit(self._write, sink, chunk, answers))
@@ -174,43 +183,49 @@ class _Run:
                 "workers": self._options.workers,
                 "batch_size": self._options.batch_size,
                 "peak_memory_bytes": peak_memory_bytes(),
+                **self._stages.figures(),
             },
         )
 
-    def _chunks(self, workers: ThreadPoolExecutor) -> Iterator[Any]:
-        """The log in the order of arrival. Each partition's next batch is read and decoded ahead."""
-        readers = [self._batches(partition) for partition in range(len(self._plan.partitions))]
-        ahead = [workers.submit(next, reader, None) for reader in readers]
-        batches: list[Any] = [None] * len(readers)
-        used = list(range(len(readers)))
-        positions = [0] * len(readers)
+    def _chunks(self, feeds: Sequence[Feed]) -> Iterator[Any]:
+        """The log in the order of arrival."""
+        batches: list[Any] = [None] * len(feeds)
+        used = list(range(len(feeds)))
+        positions = [0] * len(feeds)
         while True:
             for place in used:
-                batches[place], positions[place] = ahead[place].result(), 0
+                batches[place], positions[place] = feeds[place].take(), 0
             if all(batch is None for batch in batches):
                 return
-            chunk = self._maker.arrive(batches, positions)
+            with self._stages.timed("fold"):
+                chunk = self._maker.arrive(batches, positions)
             positions = list(chunk.positions)
             yield chunk
             used = [p for p, batch in enumerate(batches) if batch is not None and positions[p] == len(batch)]
-            for place in used:
-                ahead[place] = workers.submit(next, readers[place], None)
 
-    def _batches(self, partition: int) -> Iterator[Any]:
-        part = self._plan.partitions[partition]
-        for span in part.spans:
-            for batch in self._log.read(part.stream, part.partition, span, self._options.batch_size):
-                yield self._maker.decode(batch)
+    def _feed(self, part: PartitionPlan, workers: ThreadPoolExecutor) -> Feed:
+        batches = (
+            batch
+            for span in part.spans
+            for batch in self._log.read(part.stream, part.partition, span, self._options.batch_size)
+        )
+        return Feed(batches, self._maker, workers.submit, self._stages)
+
+    def _answer(self, fold: RowFold, chunk: Any) -> Any:
+        with self._stages.timed("fold"):
+            return fold.answer(chunk)
 
     def _write(self, sink: RowSink, chunk: Any, answers: list[Any]) -> None:
         """Merge and write a chunk; nothing more once one could not be written."""
         if chunk is None or self._has_failed:
             return
         try:
-            merged = self._merged(chunk, answers)
+            with self._stages.timed("assemble"):
+                merged = self._merged(chunk, answers)
             self._rows += len(merged.rows)
             self._left_out += merged.left_out
-            sink.put(merged.rows)
+            with self._stages.timed("write"):
+                sink.put(merged.rows)
         except BaseException:
             self._has_failed = True
             raise

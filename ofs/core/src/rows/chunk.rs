@@ -63,3 +63,41 @@ impl Chunk {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decoder::{Decoder, Record};
+    use crate::plan::tests::plan_of_counts;
+
+    /// A batch of records that are no events, logged at these times.
+    fn batch(times: &[i64]) -> Option<Arc<RowBatch>> {
+        let decoder = Decoder::new(plan_of_counts(), &[]);
+        let records = (0_i64..).zip(times).map(|(offset, log_ts_us)| {
+            let record = Record { offset, log_ts_us: *log_ts_us, ts_type: 1, key: None, value: None };
+            (record, std::iter::empty::<(&str, Option<&[u8]>)>())
+        });
+        RowBatch::decode(&decoder, records).ok().map(Arc::new)
+    }
+
+    fn order(chunk: Result<Chunk, String>) -> (Vec<(u32, u32)>, Vec<usize>) {
+        chunk.map(|chunk| (chunk.order, chunk.positions)).unwrap_or_default()
+    }
+
+    #[test]
+    fn the_earliest_head_goes_next_until_a_batch_is_used_up() {
+        let batches = vec![batch(&[5, 1, 9]), batch(&[5, 6]), None];
+        let first = Chunk::arrive(batches.clone(), vec![0, 0, 0]);
+        assert_eq!(order(first), (vec![(0, 0), (0, 1), (1, 0), (1, 1)], vec![2, 2, 0]));
+        let second = Chunk::arrive(vec![batches[0].clone(), batch(&[9]), None], vec![2, 0, 0]);
+        assert_eq!(order(second), (vec![(0, 2)], vec![3, 0, 0]));
+        let last = Chunk::arrive(vec![None, batch(&[9, 2]), None], vec![0, 0, 0]);
+        assert_eq!(order(last), (vec![(1, 0), (1, 1)], vec![0, 2, 0]));
+    }
+
+    #[test]
+    fn a_position_outside_its_batch_is_refused() {
+        assert!(Chunk::arrive(vec![batch(&[5])], vec![1]).is_err());
+        assert!(Chunk::arrive(vec![batch(&[5])], vec![]).is_err());
+    }
+}
