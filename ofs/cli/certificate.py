@@ -33,7 +33,9 @@ def certificate() -> None:
 @read_rate_option
 @json_option
 def verify(*, run: str, events: str, archive: str | None, read_rate: int | None, as_json: bool) -> int:
-    """Read again what the certificate of RUN covers, and say what changed. RUN is a folder that `ofs replay` wrote.
+    """Read again what the certificate of RUN covers, and say what changed.
+
+    RUN is a folder that `ofs replay` or `ofs rows` wrote.
 
     Of each partition the content digest, the records and the holes are compared, and the ids and the number of
     partitions of its stream. What moved beside them (the low watermark, partitions that were added) is said, and is

@@ -155,6 +155,7 @@ class Commands:
         return {
             ("replay",): [*read, "--decisions", "decisions.ndjson", "--out", out, "--state", "state"],
             ("snapshot",): [*read, *asked, *at],
+            ("rows",): [*read, "--stream", "card.events.v1", "--pins", "pins.json", "--out", f"rows{out}"],
             ("features", "show"): ["registry"],
             ("features", "check"): ["registry"],
             ("archive", "verify"): ["archive"],

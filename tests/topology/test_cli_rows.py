@@ -58,7 +58,7 @@ def test_rows_are_written_and_found_again(scene: Scene, tmp_path: Path) -> None:
     assert again.exit_code == ExitCode.ALL_MATCH
     assert "was finished before" in again.stdout
     assert {path: path.read_bytes() for path in out.iterdir()} == before
-    proof = CliRunner().invoke(root, ["certificate", "verify", "--run", str(out), "--events", scene.events])
+    proof = CliRunner().invoke(root, ["certificate", "verify", str(out), "--events", scene.events])
     assert proof.exit_code == ExitCode.ALL_MATCH
 
 

@@ -19,19 +19,26 @@ impl From<Corrupt> for String {
 pub type Decoded<T> = Result<T, Corrupt>;
 
 pub fn put_u64(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push((value as u8) | 0x80);
+    let mut bytes = [0; 10];
+    let mut length = 0;
+    for byte in &mut bytes {
+        *byte = value as u8;
+        length += 1;
+        if value < 0x80 {
+            break;
+        }
+        *byte |= 0x80;
         value >>= 7;
     }
-    out.push(value as u8);
+    out.extend_from_slice(&bytes[..length]);
 }
 
 pub fn put_u128(out: &mut Vec<u8>, mut value: u128) {
-    while value >= 0x80 {
+    while value > u128::from(u64::MAX) {
         out.push((value as u8) | 0x80);
         value >>= 7;
     }
-    out.push(value as u8);
+    put_u64(out, value as u64);
 }
 
 pub fn put_len(out: &mut Vec<u8>, value: usize) {
@@ -73,6 +80,9 @@ impl<'a> Reader<'a> {
     }
 
     pub fn u64(&mut self) -> Decoded<u64> {
+        if let Some(value) = self.short() {
+            return Ok(value);
+        }
         let mut value: u64 = 0;
         for shift in (0..10).map(|step| step * 7) {
             let byte = self.u8()?;
@@ -89,6 +99,9 @@ impl<'a> Reader<'a> {
     }
 
     pub fn u128(&mut self) -> Decoded<u128> {
+        if let Some(value) = self.short() {
+            return Ok(u128::from(value));
+        }
         let mut value: u128 = 0;
         for shift in (0..19).map(|step| step * 7) {
             let byte = self.u8()?;
@@ -102,6 +115,19 @@ impl<'a> Reader<'a> {
             }
         }
         Err(Corrupt)
+    }
+
+    /// An integer of up to nine bytes, as most are, in one go.
+    fn short(&mut self) -> Option<u64> {
+        let mut value = 0;
+        for (place, byte) in self.rest.iter().take(9).enumerate() {
+            value |= u64::from(byte & 0x7f) << (7 * place);
+            if *byte < 0x80 {
+                self.rest = self.rest.get(place + 1..)?;
+                return Some(value);
+            }
+        }
+        None
     }
 
     pub fn u32(&mut self) -> Decoded<u32> {
@@ -166,10 +192,15 @@ mod tests {
             assert_eq!(reader.i128(), Ok(i128::from(value) * i128::from(i64::MAX)));
             assert!(reader.is_empty());
         }
-        for value in [0, u64::MAX, 127, 128] {
-            let mut out = Vec::new();
+        for value in (0..64).flat_map(|bit| [1_u64 << bit, u64::MAX >> bit]).chain([0, 127, 128]) {
+            let (mut out, mut wide) = (Vec::new(), Vec::new());
             put_u64(&mut out, value);
-            assert_eq!(Reader::new(&out).u64(), Ok(value));
+            put_u128(&mut wide, u128::from(value));
+            assert_eq!((Reader::new(&out).u64(), Reader::new(&out).u128()), (Ok(value), Ok(u128::from(value))));
+            assert_eq!(out, wide);
+            put_u128(&mut out, u128::from(value) << 64);
+            let mut reader = Reader::new(&out);
+            assert_eq!((reader.u64(), reader.u128()), (Ok(value), Ok(u128::from(value) << 64)));
         }
         for value in [i128::MAX, i128::MIN] {
             let mut out = Vec::new();
