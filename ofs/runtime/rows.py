@@ -21,6 +21,7 @@ from ofs.ports import EventLog, RowField, RowForm, RowSink
 from ofs.runtime.certificate import certificate
 from ofs.runtime.clock import Clock
 from ofs.runtime.feed import Feed
+from ofs.runtime.garbage import rare_collections
 from ofs.runtime.replay import peak_memory_bytes
 from ofs.runtime.report import Progress, ProgressCallback
 from ofs.runtime.rows_report import RowsReport
@@ -53,6 +54,7 @@ class RowsInput:
     time_mapping: tuple[TimeMapping, ...] | None = None
 
 
+@rare_collections()
 def run_rows(
     engine: RowEngine,
     given: RowsInput,
