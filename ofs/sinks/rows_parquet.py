@@ -20,6 +20,8 @@ import pyarrow.parquet as pq
 from ofs.ports import RowBlock, RowField
 
 ROW_GROUP_ROWS: Final = 65_536
+_CHOSEN_BY: Final = ("partition", "offset", "as_of_time_utc")
+_WRITE_ROWS: Final = 16_384
 _TYPES: Final = {
     "int32": pa.int32(),
     "int64": pa.int64(),
@@ -43,6 +45,9 @@ class ParquetRows:
             compression="zstd",
             # ids are all different, numbers nearly so: only other texts are worth a dictionary
             use_dictionary=[f.name for f in fields if f.kind == "utf8" and f.name != "event_id"],
+            # where events stand and happened is what a part of the rows is chosen by
+            write_statistics=[name for name in _CHOSEN_BY if name in self._schema.names],
+            write_batch_size=_WRITE_ROWS,
         )
         self._pending: list[Any] = []
         self._pending_rows = 0
