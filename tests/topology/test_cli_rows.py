@@ -20,6 +20,7 @@ from ofs.ports import RowBlock
 from ofs.sinks.rows_memory import RowsMemorySink
 from ofs.sources.memory import MemoryLog, Record
 from tests.unit.cli.scene import PINS, Scene, build
+from tests.unit.cli.write_reference import ROWS_RESULT
 from topologies.card_payments.generator import STREAM
 
 
@@ -48,6 +49,7 @@ def test_rows_are_written_and_found_again(scene: Scene, tmp_path: Path) -> None:
     done = run(*options(scene, out, "--json"))
     assert (done.exit_code, done.stderr) == (ExitCode.ALL_MATCH, "")
     told = json.loads(done.stdout)
+    assert list(told) == list(ROWS_RESULT)
     table = pq.read_table(out / "rows.parquet")
     record = RowsRunRecord.model_validate_json((out / "run.json").read_bytes())
     CutCertificate.model_validate_json((out / "certificate.json").read_bytes())

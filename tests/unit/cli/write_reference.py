@@ -31,6 +31,21 @@ REPLAY_RESULT: Final = {
 }
 """The members of what `ofs replay --json` prints."""
 
+ROWS_RESULT: Final = {
+    "replay_id": "what identifies the run: the digest of its request",
+    "rows": "number of rows",
+    "left_out": "events without a row, by the reason",
+    "records_read": "records read from the log",
+    "seconds": "duration in seconds",
+    "engine": "`native` or `reference`",
+    "outputs": "the folder, or the address of the broker",
+    "verified_only": "true: the run was finished before; its outputs were verified and nothing was written",
+    "certificate_digest": "SHA-256 of the certificate's canonical bytes",
+    "notices": "what else should be known, as texts",
+    "exit_code": "the exit code of the command",
+}
+"""The members of what `ofs rows --json` prints."""
+
 _HEAD: Final = """# The command line
 
 This page is what `--help` prints; `python -m tests.unit.cli.write_reference` writes it, and a test holds it to that.
@@ -53,12 +68,16 @@ def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Com
 
 def reference() -> str:
     """The page."""
-    members = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in REPLAY_RESULT.items())
     sections = [
         f"## {path}\n\n```text\n{_help(command, path)}\n```\n" for path, command in commands(root, "ofs")
     ]
-    result = f"## What `ofs replay --json` prints\n\n| member | meaning |\n| --- | --- |\n{members}\n"
-    return "\n".join([_HEAD, *sections, result])
+    results = [_result("replay", REPLAY_RESULT), _result("rows", ROWS_RESULT)]
+    return "\n".join([_HEAD, *sections, *results])
+
+
+def _result(command: str, members: dict[str, str]) -> str:
+    rows = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in members.items())
+    return f"## What `ofs {command} --json` prints\n\n| member | meaning |\n| --- | --- |\n{rows}\n"
 
 
 def _help(command: click.Command, path: str) -> str:
