@@ -19,18 +19,11 @@ impl From<Corrupt> for String {
 pub type Decoded<T> = Result<T, Corrupt>;
 
 pub fn put_u64(out: &mut Vec<u8>, mut value: u64) {
-    let mut bytes = [0; 10];
-    let mut length = 0;
-    for byte in &mut bytes {
-        *byte = value as u8;
-        length += 1;
-        if value < 0x80 {
-            break;
-        }
-        *byte |= 0x80;
+    while value >= 0x80 {
+        out.push((value as u8) | 0x80);
         value >>= 7;
     }
-    out.extend_from_slice(&bytes[..length]);
+    out.push(value as u8);
 }
 
 pub fn put_u128(out: &mut Vec<u8>, mut value: u128) {
