@@ -73,6 +73,11 @@ impl Eq for Named {}
 /// Names each stream of the process once.
 static STREAMS: AtomicU64 = AtomicU64::new(1);
 
+/// A stream that no answer is of.
+pub fn next_stream() -> Stream {
+    STREAMS.fetch_add(1, Ordering::Relaxed)
+}
+
 impl Queries {
     /// The questions of the answerable decisions `[lo, hi)` that name the partition and whose cut there lies in
     /// `[cut_from, cut_to)`.
@@ -133,7 +138,7 @@ impl Queries {
     /// The stream of the answers; None where each stands alone.
     pub fn stream(&mut self) -> Option<Stream> {
         let named = &mut self.answers.named.0;
-        self.asked.is_ordered.then(|| *named.get_or_insert_with(|| STREAMS.fetch_add(1, Ordering::Relaxed)))
+        self.asked.is_ordered.then(|| *named.get_or_insert_with(next_stream))
     }
 
     /// The first row without an answer, if its cut is at most `upto`.

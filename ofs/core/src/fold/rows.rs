@@ -3,6 +3,7 @@
 use super::{Fold, Known, not_supplied};
 use crate::ir::{self, Ask};
 use crate::keylog::Sight;
+use crate::queries::next_stream;
 use crate::rows::{Chunk, RowAnswers};
 
 /// The place of the pins that rows are made for.
@@ -16,6 +17,7 @@ impl Fold {
             self.check_batch(&batch.decoded)?;
         }
         let sole = chunk.batches.len() == 1;
+        let stream = Some(next_stream()); // the answers of a chunk are read one behind the other
         let mut answers = RowAnswers { void_from: self.void_from(0), ..RowAnswers::default() };
         answers.bytes.reserve(chunk.order.len() * self.plan.groups.len() * 8);
         for (place, partition, batch, item_place) in chunk.walk() {
@@ -23,7 +25,7 @@ impl Fold {
             let row = batch.row(item_place);
             if let (Some(row), Ok(event)) = (row, &item.event) {
                 let sight = Sight { cut: self.frontier, logged_before_us: None };
-                let ask = Ask { as_of_us: event.ts_us, sight, sole };
+                let ask = Ask { as_of_us: event.ts_us, sight, sole, stream };
                 for group in 0..self.plan.groups.len() {
                     if let Some(key) = row.key(group) {
                         self.answer_key(group, key, ask, &mut answers.bytes)?;

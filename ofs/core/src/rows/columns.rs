@@ -207,7 +207,7 @@ pub fn push_feature(
             _ => Err(Corrupt.into()),
         },
         Finish::Distinct { ir: place } => match ir(place)? {
-            Ir::Tally(ir) => column.push_integer(ir.exact_distinct().num),
+            Ir::Census(ir) => column.push_integer(ir.exact_distinct().num),
             _ => Err(Corrupt.into()),
         },
         Finish::Extreme { ir: place, .. } => match ir(place)? {

@@ -7,6 +7,7 @@ use super::columns::{Buffers, Column, Kind, kind_of, push_feature};
 use super::records::{Lines, Spot};
 use super::{Chunk, RowAnswers};
 use crate::ir::Merged;
+use crate::ir::standing::Subject;
 use crate::ir::wire::{Corrupt, Reader};
 use crate::ops;
 use crate::plan::{GroupPlan, Plan};
@@ -66,8 +67,10 @@ pub fn merge(job: &Job, chunk: &Chunk, answers: &[&RowAnswers]) -> Result<Rows, 
         let mut writer = if is_kept { Some(out.open(row, spot)?) } else { None };
         for (group_place, group) in job.plan.groups.iter().enumerate() {
             let key = row.key(group_place);
-            if key.is_some() {
-                merged.reset(group);
+            if let Some(key) = key {
+                // all are of one scope
+                let group_number = u32::try_from(group_place).map_err(|_| Corrupt)?;
+                merged.reset(group, Subject { pins: &[], group: group_number, key });
                 for (reader, rank) in readers.iter_mut().zip(0..) {
                     merged.absorb(group, reader, ops::Frame { as_of_us, rank })?;
                 }
