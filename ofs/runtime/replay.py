@@ -285,9 +285,7 @@ class _Run:
             )
             return Assembled.of(decisions, lo, hi, verdicts)
 
-    def _write(
-        self, writer: OutcomeWriter, assembled: list[Assembled], before: Future[None] | None
-    ) -> None:
+    def _write(self, writer: OutcomeWriter, assembled: list[Assembled], before: Future[None] | None) -> None:
         """Write a chunk, unless the one before it could not be written."""
         if before is not None:
             before.result()

@@ -188,8 +188,7 @@ def verdict(engine: Engine, snapshots: str, online: Any) -> Any:
     queries = run.queries()
     run.apply(queries, 100)
     run.fold.advance(6, queries)
-    found = engine.assemble(run.plan, run.decisions, 0, 1, [queries], REPLAY, snapshots).verdict(0)
-    return found
+    return engine.assemble(run.plan, run.decisions, 0, 1, [queries], REPLAY, snapshots).verdict(0)
 
 
 def test_both_engines_write_the_same_bytes(engine: Engine) -> None:
