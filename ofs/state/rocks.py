@@ -53,6 +53,7 @@ class RocksStateStore:
     ) -> None:
         self._path = Path(path)
         self._closed = False
+        self._is_logged = is_logged
         self._is_read_only = is_read_only
         self._writing = WriteOptions()
         self._writing.disable_wal = not is_logged  # type: ignore[method-assign, assignment]  # the stub is wrong
@@ -116,11 +117,16 @@ class RocksStateStore:
             Checkpoint(self._db).create_checkpoint(str(path))
 
     def close(self) -> None:
-        """Flush and release the folder; calling it again does nothing."""
+        """Release the folder, flushed but where it is thrown away; calling it again does nothing."""
         if not self._closed:
             self._closed = True
             with self._mapped("cannot be closed"):
-                self._db.close()
+                if self._is_logged or self._is_read_only:
+                    self._db.close()
+                else:
+                    # a merge of tables that is at work would be waited for
+                    self._db.cancel_all_background(True)  # noqa: FBT003  (the library's signature)
+                    del self._db
 
     def _entries(self, position: RdictIter, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         while True:

@@ -84,4 +84,4 @@ def _arguments(data: Dataset, decisions: Path) -> list[str]:
     registry = data.registry("velocity", velocity())
     given = {"events": f"archive:{data.archive}", "decisions": str(decisions), "features": str(registry)}
     options = [part for name, value in given.items() for part in (f"--{name}", value)]
-    return ["replay", *options, "--snapshots", "none"]
+    return ["replay", *options, "--snapshots", "none", "--workers", "2"]
