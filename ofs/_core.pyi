@@ -199,6 +199,9 @@ class Fold:
     def apply(self, records: Decoded, first: int, limit: int, queries: Queries) -> int:
         """Apply the records from index `first` whose offset is below `limit`, answering every query when the frontier
         reaches its cut. Returns the index of the first record not applied."""
+    def catch_up(self, queries: Queries, scans: int) -> bool:
+        """Answer the queries with a cut at or behind the frontier, later offsets left out; stop once `scans`
+        contributions were passed for that in all of the fold's life. Whether all of them are answered."""
     def advance(self, to: int, queries: Queries) -> None:
         """No record lies between the frontier and `to`: move it there (what was passed over are holes) and answer
         every query with cut <= to, also those behind the frontier (later offsets are left out).

@@ -316,6 +316,10 @@ class ReferenceFold:
             self._history.apply(offset, time_us, value)
         return last
 
+    def catch_up(self, queries: Any, scans: int) -> bool:  # noqa: ARG002  (a history is scanned at any cut)
+        queries.answer(self._history.frontier, self._history)
+        return True
+
     def advance(self, to: int, queries: Any) -> None:
         self._history.advance(to)
         queries.answer(to, self._history)

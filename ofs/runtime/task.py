@@ -16,6 +16,8 @@ from ofs.runtime.task_state import OpenStore, StateOptions, TaskState
 from ofs.units import INT64_MAX
 
 _ANY_CUT: Final = INT64_MAX
+# what folding a record costs, in contributions that are passed to leave out later ones
+_SCANS_A_RECORD: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +53,19 @@ class FoldTask:
             context.state,
         )
         self.plan, self._fold = self._state.open(plan)
-        self._feed = Feed(
-            _batches(context, self.plan), context.engine.decoder(self._fold), context.submit, context.stages
-        )
+        self._feed = self._new_feed()
         self._stages: Final = context.stages
         self._records: Decoded | None = None
         self._position = 0
         self.records_read = 0
 
+    def _new_feed(self) -> Feed:
+        decoder = self._context.engine.decoder(self._fold)
+        return Feed(_batches(self._context, self.plan), decoder, self._context.submit, self._context.stages)
+
     def fold_to(self, target: int, queries: Any) -> None:
         """Apply every record below `target` and answer `queries` with a cut up to there, also behind the frontier."""
+        self._catch_up(queries)
         while self._fold.frontier < target and (records := self._next_below(target)) is not None:
             with self._stages.timed("fold"):
                 first = self._position
@@ -73,6 +78,23 @@ class FoldTask:
             self._state.supply(None, 0, reached, queries)
             self._fold.advance(reached, queries)
             self._state.make_room()
+
+    def _catch_up(self, queries: Any) -> None:
+        """Answer cuts behind the frontier; once they have cost as much as another fold of the log, fold it again.
+
+        Decisions in another order than their cuts, as those of several partitions one after the other, would else cost
+        the square of the log. A state in a store stays where it is.
+        """
+        if self._state.is_kept:
+            return
+        scans = _SCANS_A_RECORD * (self._fold.frontier - self.plan.start)
+        with self._stages.timed("fold"):
+            is_done = self._fold.catch_up(queries, scans)
+        if not is_done:
+            self._feed.settle()
+            self.plan, self._fold = self._state.open(self.plan)
+            self._feed = self._new_feed()
+            self._records, self._position = None, 0
 
     def _next_below(self, target: int) -> Decoded | None:
         """The batch whose record at the position is the next one; None where that lies at or beyond the target."""

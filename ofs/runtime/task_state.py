@@ -116,6 +116,11 @@ class TaskState:
         with _as_state_error():
             return engine.open_fold(self._compiled, self._scopes, entries)
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether there is a store."""
+        return self._kept is not None
+
     def supply(self, records: Decoded | None, first: int, limit: int, queries: Any) -> None:
         """Load what the fold needs of the store for these records and queries and does not hold."""
         kept = self._kept

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from unittest import mock
 
 import pytest
 from hypothesis import given, note
 from hypothesis import strategies as st
 
 from ofs.native import core
+from ofs.runtime import task
 from tests.property.harness import decision_lines, run, with_hashes
 from tests.property.hot_worlds import make_hot_world
 from tests.property.worlds import World, make_world
@@ -65,6 +67,20 @@ def check_batches(chance: random.Random, world: World, workers: int) -> None:
     whole = run(world, lines, engine="native", batch_size=1000)
     for batch_size in (1, 7):
         assert run(world, lines, engine="native", batch_size=batch_size, workers=workers) == whole
+
+
+@given(seed=SEEDS, is_hot=st.booleans(), scans=st.sampled_from((0, 1, 3)))
+def test_outputs_do_not_depend_on_how_often_the_log_is_folded_again(
+    seed: int, is_hot: bool, scans: int
+) -> None:
+    """Cuts behind the frontier are answered there, or by another fold: the bytes are the same, certificate included."""
+    chance = random.Random(seed)
+    world = make_hot_world(chance) if is_hot else make_world(chance)
+    lines = decision_lines(world.decisions)
+    chance.shuffle(lines)
+    behind = run(world, lines, engine="native", batch_size=7)
+    with mock.patch.object(task, "_SCANS_A_RECORD", scans):
+        assert run(world, lines, engine="native", batch_size=7, workers=chance.choice((1, 2))) == behind
 
 
 @given(chance=CHANCE)

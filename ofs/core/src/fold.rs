@@ -54,6 +54,8 @@ pub struct Fold {
     scratch: Scratch,
     /// Records applied and rows answered, by which uses are told apart.
     activity: u64,
+    /// Contributions that were passed to leave out those that a query may not see.
+    scanned: u64,
 }
 
 /// The pins that are folded.
@@ -114,6 +116,7 @@ impl Fold {
             drained: Drained::default(),
             scratch: Scratch::default(),
             activity: 0,
+            scanned: 0,
             plan,
         })
     }
@@ -327,8 +330,24 @@ impl Fold {
         keys.insert(group, arrival.scope, key, &contribution, used(self.activity));
     }
 
+    /// Answers the queries with a cut at or behind the frontier, until `scans` contributions were passed in all of the
+    /// fold's life to leave out later ones. Returns whether all of them are answered.
+    pub fn catch_up(&mut self, queries: &mut Queries, scans: u64) -> Result<bool, String> {
+        let frontier = self.frontier;
+        self.answer_while(queries, frontier, scans)?;
+        let is_done = queries.pending(frontier).is_none();
+        if !is_done {
+            queries.answers.end_stream(); // what comes next is not answered here
+        }
+        Ok(is_done)
+    }
+
     fn answer(&mut self, queries: &mut Queries, upto: i64) -> Result<(), String> {
-        while let Some(row) = queries.pending(upto) {
+        self.answer_while(queries, upto, u64::MAX)
+    }
+
+    fn answer_while(&mut self, queries: &mut Queries, upto: i64, scans: u64) -> Result<(), String> {
+        while let Some(row) = queries.pending(upto).filter(|_| self.scanned < scans) {
             let stream = queries.stream();
             let asked = &queries.asked;
             if asked.stream != self.origin.stream || asked.partition != self.origin.partition {
@@ -370,7 +389,12 @@ impl Fold {
                     continue;
                 }
                 match keys.look(scope, id, used) {
-                    Known::Log(log) => ir::answer(group, log, &self.texts, ask, &mut self.scratch.spots, out),
+                    Known::Log(log) => {
+                        if !log.sees_all(ask.sight) {
+                            self.scanned += log.len() as u64;
+                        }
+                        ir::answer(group, log, &self.texts, ask, &mut self.scratch.spots, out);
+                    }
                     Known::Nothing => out.push(ir::NOTHING),
                     Known::Missing => return Err(not_supplied(group, id)),
                 }

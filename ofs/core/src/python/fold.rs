@@ -60,6 +60,10 @@ impl PyFold {
         py.detach(|| self.inner.apply(&records.inner, first, limit, &mut queries.inner)).map_err(value_error)
     }
 
+    fn catch_up(&mut self, py: Python<'_>, queries: &mut PyQueries, scans: u64) -> PyResult<bool> {
+        py.detach(|| self.inner.catch_up(&mut queries.inner, scans)).map_err(value_error)
+    }
+
     fn advance(&mut self, py: Python<'_>, to: i64, queries: &mut PyQueries) -> PyResult<()> {
         py.detach(|| self.inner.advance(to, &mut queries.inner)).map_err(value_error)
     }
