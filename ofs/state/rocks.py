@@ -129,18 +129,15 @@ class RocksStateStore:
                     del self._db
 
     def _entries(self, position: RdictIter, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        while True:
-            self._check_open()
-            with self._mapped("cannot be read"):
-                if not position.valid():
-                    position.status()  # raises where the iterator ended at a damaged block
-                    return
+        with self._mapped("cannot be read"):
+            while position.valid():
                 key: bytes = position.key()
-                value: bytes = position.value()
+                if not key.startswith(prefix):
+                    return
+                yield key[len(_DATA) :], position.value()
+                self._check_open()
                 position.next()
-            if not key.startswith(prefix):
-                return
-            yield key[len(_DATA) :], value
+            position.status()  # raises where the iterator ended at a damaged block
 
     def _check_format(self) -> None:
         with self._mapped("cannot be read"):
