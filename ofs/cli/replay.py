@@ -151,7 +151,7 @@ def replay(
 
     Exit code: 0 all MATCH, 1 any MISMATCH, 3 no MISMATCH but UNCHECKABLE or dead letters.
     """
-    _check_outputs(out, sink, create_topics=create_topics)
+    check_outputs(out, sink, create_topics=create_topics)
     _check_state(given)
     check_basis(basis, time_from, time_to, streams)
     check_folders(given["events"], given["archive"])
@@ -177,7 +177,7 @@ def replay(
     return report.exit_code
 
 
-def _check_outputs(out: str | None, sink: str | None, *, create_topics: bool) -> None:
+def check_outputs(out: str | None, sink: str | None, *, create_topics: bool) -> None:
     if (out is None) == (sink is None):
         raise click.UsageError(
             "give one of --out DIR and --sink kafka://HOST:PORT", click.get_current_context()

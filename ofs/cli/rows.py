@@ -21,7 +21,7 @@ from ofs.cli.parameters import (
 )
 from ofs.cli.pins import read_pins
 from ofs.cli.progress import progress_bar
-from ofs.cli.replay import check_basis
+from ofs.cli.replay import check_basis, check_outputs
 from ofs.cli.terminal import columns, say, write, write_json
 
 if TYPE_CHECKING:
@@ -117,12 +117,7 @@ def rows(
 
     Exit code: 0 a row for every event, 3 some are left out: what their features rest on is gone.
     """
-    if (out is None) == (sink is None):
-        raise click.UsageError(
-            "give one of --out DIR and --sink kafka://HOST:PORT", click.get_current_context()
-        )
-    if create_topics and sink is None:
-        raise click.UsageError("--create-topics goes with --sink", click.get_current_context())
+    check_outputs(out, sink, create_topics=create_topics)
     check_basis(basis, time_from, time_to, () if time_from is None and time_to is None else (stream,))
     read = read_pins(pins)
     check_folders(given["events"], given["archive"])

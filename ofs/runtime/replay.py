@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -34,6 +34,7 @@ from ofs.planner.request import replay_id as identify
 from ofs.planner.request import replay_request
 from ofs.ports import PARITY, DecisionSource, EventLog, OutputSink, StreamInfo
 from ofs.runtime.batch import Batch, chunks, read_batch
+from ofs.runtime.behind import Behind
 from ofs.runtime.certificate import certificate
 from ofs.runtime.clock import Clock
 from ofs.runtime.feed import Submit
@@ -48,8 +49,6 @@ from ofs.version import VERSION
 
 Reasons = dict[int, tuple[ReasonDetail, ...]]
 _PLAN_TRIES: Final = 5
-# chunks that wait to be written, so that a commit of several is not waited for
-_UNWRITTEN_MAX: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +261,7 @@ class _Run:
         total = len(self._batch.decisions)
         spans = list(chunks(total, self._options.batch_size))
         folding = self._fold(tasks, workers, spans[0]) if spans else []
-        written: deque[Future[None]] = deque()
+        written = Behind(writing.submit)
         for number, span in enumerate(spans):
             answers = self._answers(tasks, workers, span, folding)
             # the decision set is changed above only, where no job asks it
@@ -270,12 +269,9 @@ class _Run:
             pieces = list(_pieces(span, self._options.workers))
             assembling = [workers.submit(self._assemble, answers, piece) for piece in pieces]
             assembled = [job.result() for job in assembling]
-            if len(written) == _UNWRITTEN_MAX:
-                written.popleft().result()
-            written.append(writing.submit(self._write, writer, assembled, written[-1] if written else None))
+            written.add(self._write, writer, assembled)
             progress(Progress("replaying", span[1], total))
-        for job in written:
-            job.result()
+        written.settle()
 
     def _assemble(self, answers: list[Any], piece: tuple[int, int]) -> Assembled:
         decisions, (lo, hi) = self._batch.decisions, piece
@@ -285,10 +281,7 @@ class _Run:
             )
             return Assembled.of(decisions, lo, hi, verdicts)
 
-    def _write(self, writer: OutcomeWriter, assembled: list[Assembled], before: Future[None] | None) -> None:
-        """Write a chunk, unless the one before it could not be written."""
-        if before is not None:
-            before.result()
+    def _write(self, writer: OutcomeWriter, assembled: list[Assembled]) -> None:
         with self._stages.timed("write"):
             writer.write_chunk(assembled, self._reasons)
 

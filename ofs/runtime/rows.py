@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -18,6 +17,7 @@ from ofs.features import Locked
 from ofs.planner.plan import PartitionPlan
 from ofs.planner.rows import RowsPlan, plan_rows, rows_id, rows_request
 from ofs.ports import EventLog, RowField, RowForm, RowSink
+from ofs.runtime.behind import Behind
 from ofs.runtime.certificate import certificate
 from ofs.runtime.clock import Clock
 from ofs.runtime.feed import Feed
@@ -29,8 +29,6 @@ from ofs.runtime.stages import Stages
 from ofs.units import format_timestamp_us
 from ofs.version import VERSION
 
-_WRITTEN_BEHIND: Final = 3
-"""Chunks that may wait to be written, as for a transaction, while others are made."""
 _ONE_COPY: Final = "no event before the start has a copy behind it"
 
 
@@ -132,7 +130,6 @@ class _Run:
         self._rows = 0
         self._left_out = 0
         self._records_read = 0
-        self._has_failed = False
         self._stages: Final = Stages()
 
     def execute(self, sink: RowSink, progress: ProgressCallback) -> CutCertificate:
@@ -147,20 +144,17 @@ class _Run:
             feeds = [self._feed(part, workers) for part in self._plan.partitions]
             for feed in feeds:
                 stack.callback(feed.stop)
-            writing: deque[Future[None]] = deque()
+            writing = Behind(writer.submit)
             chunk, answering = None, list[Future[Any]]()
             for following in self._chunks(feeds):
                 answers = [future.result() for future in answering]
                 answering = [workers.submit(self._answer, fold, following) for fold in folds]
-                if len(writing) == _WRITTEN_BEHIND:
-                    writing.popleft().result()
-                writing.append(writer.submit(self._write, sink, chunk, answers))
+                writing.add(self._write, sink, chunk, answers)
                 chunk = following
                 self._records_read += len(following)
                 progress(Progress("making rows", self._records_read, total))
-            writing.append(writer.submit(self._write, sink, chunk, [future.result() for future in answering]))
-            for future in writing:
-                future.result()
+            writing.add(self._write, sink, chunk, [future.result() for future in answering])
+            writing.settle()
         return self._certificate(folds)
 
     def record(self, proof: CutCertificate, started_us: int, finished_us: int) -> RowsRunRecord:
@@ -218,19 +212,15 @@ class _Run:
             return fold.answer(chunk)
 
     def _write(self, sink: RowSink, chunk: Any, answers: list[Any]) -> None:
-        """Merge and write a chunk; nothing more once one could not be written."""
-        if chunk is None or self._has_failed:
+        """Merge and write a chunk; None is the one before the first."""
+        if chunk is None:
             return
-        try:
-            with self._stages.timed("assemble"):
-                merged = self._merged(chunk, answers)
-            self._rows += len(merged.rows)
-            self._left_out += merged.left_out
-            with self._stages.timed("write"):
-                sink.put(merged.rows)
-        except BaseException:
-            self._has_failed = True
-            raise
+        with self._stages.timed("assemble"):
+            merged = self._merged(chunk, answers)
+        self._rows += len(merged.rows)
+        self._left_out += merged.left_out
+        with self._stages.timed("write"):
+            sink.put(merged.rows)
 
     def _merged(self, chunk: Any, answers: list[Any]) -> Merged:
         try:
