@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::admit::{Event, Reject, admit};
-use crate::digest::{DigestError, Hash, record_digest, sha256};
+use crate::digest::{DigestError, Hash, sha256, sha256_each, write_record};
 use crate::fold::counts::Odd;
 use crate::fold::firsts::{Half, half};
 use crate::json::Field;
@@ -137,7 +137,8 @@ impl Decoder {
             scopes: &self.scopes,
             at_hand: Default::default(),
             typed: vec![Typed::Unread; self.plan.typed.len()],
-            bytes: Vec::new(),
+            record: Vec::new(),
+            identity: Vec::new(),
             facts: Vec::new(),
             cells: Vec::new(),
             texts: String::new(),
@@ -146,9 +147,13 @@ impl Decoder {
         let mut event = Event::default();
         for (record, headers) in records {
             let Record { offset, log_ts_us, ts_type, key, value } = record;
-            let digest = record_digest(offset, log_ts_us, ts_type, key, value, headers)?;
+            batch.record.clear();
+            write_record(&mut batch.record, offset, log_ts_us, ts_type, key, value, headers)?;
             let admitted = admit(value, &self.plan.paths, &mut event);
-            let read = admitted.map(|()| batch.read(&event, value.unwrap_or_default()));
+            let (digest, read) = match admitted {
+                Ok(()) => batch.read(&event, value.unwrap_or_default()),
+                Err(reject) => (sha256(&batch.record), Err(reject)),
+            };
             seen(read.is_ok_and(|read| read.scope.is_some()).then_some(&event));
             items.push(Item { offset, log_ts_us, digest, event: read });
         }
@@ -190,15 +195,19 @@ struct Batch<'p> {
     /// The version of the pins at hand, their scope, and the digest of their canonical form.
     at_hand: (u64, Option<usize>, Hash),
     typed: Vec<Typed>,
-    bytes: Vec<u8>,
+    /// What the digests of the record at hand, and of its event's id, are made of.
+    record: Vec<u8>,
+    identity: Vec<u8>,
     facts: Vec<Fact>,
     cells: Vec<Cell>,
     texts: String,
 }
 
 impl Batch<'_> {
-    fn read(&mut self, event: &Event<'_>, value: &[u8]) -> EventItem {
-        let (id, scope) = self.identity(event);
+    /// The digest of the record, and the event.
+    fn read(&mut self, event: &Event<'_>, value: &[u8]) -> (Hash, Result<EventItem, Reject>) {
+        let scope = self.identify(event);
+        let [digest, id, value] = sha256_each([&self.record, &self.identity, value]);
         let before = self.facts.len();
         if scope.is_some() {
             self.typed.fill(Typed::Unread);
@@ -210,21 +219,23 @@ impl Batch<'_> {
                 }
             }
         }
-        EventItem { id, value: half(sha256(value)), scope, ts_us: event.ts_us, facts: (before, self.facts.len()) }
+        let (id, value, facts) = (half(id), half(value), (before, self.facts.len()));
+        (digest, Ok(EventItem { id, value, scope, ts_us: event.ts_us, facts }))
     }
 
-    fn identity(&mut self, event: &Event<'_>) -> (Half, Option<usize>) {
+    /// Writes what tells the event from others, and gives its scope.
+    fn identify(&mut self, event: &Event<'_>) -> Option<usize> {
         if self.at_hand.0 != event.pins_version {
             self.take_pins(event);
         }
         let (_, scope, pins) = self.at_hand;
-        let bytes = &mut self.bytes;
+        let bytes = &mut self.identity;
         bytes.clear();
         bytes.extend_from_slice(&pins);
         bytes.extend_from_slice(&(event.event_type.len() as u64).to_be_bytes());
         bytes.extend_from_slice(event.event_type.as_bytes());
         bytes.extend_from_slice(event.event_id.as_bytes());
-        (half(sha256(bytes)), scope)
+        scope
     }
 
     fn take_pins(&mut self, event: &Event<'_>) {
@@ -232,9 +243,9 @@ impl Batch<'_> {
         let digest = match scope.and_then(|place| self.scopes.get(place)) {
             Some((_, digest)) => *digest,
             None => {
-                self.bytes.clear();
-                event.pins.write(&mut self.bytes);
-                sha256(&self.bytes)
+                self.identity.clear();
+                event.pins.write(&mut self.identity);
+                sha256(&self.identity)
             }
         };
         self.at_hand = (event.pins_version, scope, digest);

@@ -4,6 +4,10 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+mod lanes;
+
+pub use lanes::sha256_each;
+
 /// A SHA-256.
 pub type Hash = [u8; 32];
 /// The value of each byte that is a lower-case hexadecimal digit.
@@ -108,7 +112,9 @@ impl RangeDigest {
         value: Option<&[u8]>,
         headers: impl ExactSizeIterator<Item = (&'h str, Option<&'h [u8]>)>,
     ) -> Result<(), DigestError> {
-        self.push(offset, record_digest(offset, log_ts_us, ts_type, key, value, headers)?)
+        let mut record = Vec::new();
+        write_record(&mut record, offset, log_ts_us, ts_type, key, value, headers)?;
+        self.push(offset, sha256(&record))
     }
 
     /// Takes the next record by its digest.
@@ -233,41 +239,41 @@ impl RangeDigest {
     }
 }
 
-/// The digest of one record. `headers`: name and value. Units: `log_ts_us` microseconds.
-pub fn record_digest<'h>(
+/// Writes what the digest of one record is the SHA-256 of. `headers`: name and value. Units: `log_ts_us` microseconds.
+pub fn write_record<'h>(
+    out: &mut Vec<u8>,
     offset: i64,
     log_ts_us: i64,
     ts_type: u8,
     key: Option<&[u8]>,
     value: Option<&[u8]>,
     headers: impl ExactSizeIterator<Item = (&'h str, Option<&'h [u8]>)>,
-) -> Result<Hash, DigestError> {
+) -> Result<(), DigestError> {
     if ts_type > 2 {
         return Err(DigestError::TimestampType);
     }
-    let mut hasher = Sha256::new();
-    hasher.update(RECORD_TAG);
-    hasher.update(offset.to_be_bytes());
-    hasher.update(log_ts_us.to_be_bytes());
-    hasher.update([ts_type]);
-    framed(&mut hasher, key)?;
-    framed(&mut hasher, value)?;
-    hasher.update(u32::try_from(headers.len()).map_err(|_| DigestError::TooLong)?.to_be_bytes());
+    out.extend_from_slice(RECORD_TAG);
+    out.extend_from_slice(&offset.to_be_bytes());
+    out.extend_from_slice(&log_ts_us.to_be_bytes());
+    out.push(ts_type);
+    framed(out, key)?;
+    framed(out, value)?;
+    out.extend_from_slice(&u32::try_from(headers.len()).map_err(|_| DigestError::TooLong)?.to_be_bytes());
     for (name, value) in headers {
-        hasher.update(u32::try_from(name.len()).map_err(|_| DigestError::TooLong)?.to_be_bytes());
-        hasher.update(name.as_bytes());
-        framed(&mut hasher, value)?;
+        out.extend_from_slice(&u32::try_from(name.len()).map_err(|_| DigestError::TooLong)?.to_be_bytes());
+        out.extend_from_slice(name.as_bytes());
+        framed(out, value)?;
     }
-    Ok(hasher.finalize().into())
+    Ok(())
 }
 
 /// A length as i32 (-1 for null), then the bytes.
-fn framed(hasher: &mut Sha256, bytes: Option<&[u8]>) -> Result<(), DigestError> {
+fn framed(out: &mut Vec<u8>, bytes: Option<&[u8]>) -> Result<(), DigestError> {
     match bytes {
-        None => hasher.update((-1_i32).to_be_bytes()),
+        None => out.extend_from_slice(&(-1_i32).to_be_bytes()),
         Some(bytes) => {
-            hasher.update(i32::try_from(bytes.len()).map_err(|_| DigestError::TooLong)?.to_be_bytes());
-            hasher.update(bytes);
+            out.extend_from_slice(&i32::try_from(bytes.len()).map_err(|_| DigestError::TooLong)?.to_be_bytes());
+            out.extend_from_slice(bytes);
         }
     }
     Ok(())
