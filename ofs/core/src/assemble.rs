@@ -4,7 +4,7 @@ use hashbrown::HashMap;
 
 use crate::canonical::write_string;
 use crate::decisions::{DecisionView, Decisions};
-use crate::digest::{sha256, write_hex};
+use crate::digest::{hex_of, sha256};
 use crate::ir::Merged;
 use crate::ir::standing::Subject;
 use crate::ir::wire::{Corrupt, Reader};
@@ -93,29 +93,62 @@ pub struct Job<'a> {
 /// decision it names.
 pub fn assemble(job: Job<'_>, range: std::ops::Range<usize>, answers: &[&Queries]) -> Result<Verdicts, String> {
     let mut shelf = Shelf::new(range.clone(), answers);
-    let mut frames: HashMap<u32, Frame> = HashMap::new();
+    let mut settings: HashMap<u32, Setting> = HashMap::new();
+    let mut parts = Vec::new();
     let (mut merged, mut draft, mut snapshot) = (Merged::default(), Draft::default(), Snapshot::default());
     let mut verdicts = Verdicts::default();
     for view in range.map(|index| job.decisions.view(index).filter(|view| view.answerable)) {
         let mut status = None;
         if let Some((view, as_of_us)) = view.and_then(|view| view.as_of_us.map(|as_of_us| (view, as_of_us))) {
-            let frame = match frames.entry(view.shape_index) {
+            let setting = match settings.entry(view.shape_index) {
                 hashbrown::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-                hashbrown::hash_map::Entry::Vacant(entry) => entry.insert(Frame::new(view.shape, view.pins, job.plan)?),
+                hashbrown::hash_map::Entry::Vacant(entry) => entry.insert(Setting::new(&job, &view, &shelf)?),
             };
-            let parts = shelf.parts(&view, as_of_us)?;
+            shelf.parts(&view, as_of_us, &setting.sources, &mut parts)?;
             shelf
                 .follow(job.plan, &parts, &mut merged)
-                .and_then(|()| merge(job.plan, &view, as_of_us, parts, &mut merged, &mut draft))
+                .and_then(|()| merge(job.plan, &view, as_of_us, &mut parts, &mut merged, &mut draft))
                 .map_err(|error| format!("decision {}: {error}", view.index))?;
-            draft.finish(frame, view.cuts, as_of_us, &mut snapshot);
-            status = Some(judge(job, &view, frame, &snapshot, draft.events_matched, &mut verdicts));
+            draft.finish(&setting.frame, view.cuts, as_of_us, &mut snapshot);
+            status = Some(judge(job, &view, setting, &snapshot, draft.events_matched, &mut verdicts));
         }
         verdicts.statuses.push(status);
         verdicts.parity.close_row();
         verdicts.snapshots.close_row();
     }
     Ok(verdicts)
+}
+
+/// What the decisions of a shape have in common.
+struct Setting {
+    frame: Frame,
+    /// By cut, the number of the source whose answer it takes; None where none answered.
+    sources: Vec<Option<usize>>,
+    /// Of a parity record: from the basis to the keys, by whether the features match: unknown, true, false.
+    evidence: [Vec<u8>; 3],
+    /// `","replay_id":"..."`.
+    replay_id: Vec<u8>,
+}
+
+impl Setting {
+    fn new(job: &Job<'_>, view: &DecisionView<'_>, shelf: &Shelf<'_>) -> Result<Setting, String> {
+        let frame = Frame::new(view.shape, view.pins, job.plan)?;
+        let streams = view.shape.streams.iter();
+        let partitions = streams
+            .flat_map(|stream| (0_u32..).take(stream.topic_ids.len()).map(|partition| (&*stream.name, partition)));
+        let sources = partitions.map(|partition| shelf.sources.iter().position(|known| *known == partition)).collect();
+        let evidence = ["unknown", "true", "false"].map(|features_match| {
+            let mut text = b",\"feature_groups\":".to_vec();
+            text.extend_from_slice(frame.groups());
+            text.extend_from_slice(b",\"further_reasons\":[],\"mismatch_fields\":[],\"online_features_match_hash\":");
+            write_string(&mut text, features_match);
+            text.extend_from_slice(b"},\"feature_keys\":[");
+            text
+        });
+        let mut replay_id = b"\",\"replay_id\":".to_vec();
+        write_string(&mut replay_id, job.replay_id);
+        Ok(Setting { frame, sources, evidence, replay_id })
+    }
 }
 
 /// The answer of one partition, being read.
@@ -130,6 +163,9 @@ struct Shelf<'a> {
     lo: usize,
     /// Sorted by stream and partition, so that a position is a rank.
     answers: Vec<&'a Queries>,
+    /// Distinct sources, and by rank the number of its source.
+    sources: Vec<(&'a str, u32)>,
+    source_numbers: Vec<usize>,
     /// For each decision of the range, where its items begin.
     starts: Vec<usize>,
     /// (answers, row), those of a decision in rank order.
@@ -142,6 +178,13 @@ impl<'a> Shelf<'a> {
     fn new(range: std::ops::Range<usize>, answers: &[&'a Queries]) -> Self {
         let mut answers = answers.to_vec();
         answers.sort_by(|left, right| source(left).cmp(&source(right)));
+        let (mut sources, mut source_numbers) = (Vec::new(), Vec::new());
+        for queries in &answers {
+            if sources.last() != Some(&source(queries)) {
+                sources.push(source(queries));
+            }
+            source_numbers.push(sources.len() - 1);
+        }
         let mut starts = vec![0; range.len() + 1];
         let place_of = |decision: usize| range.contains(&decision).then(|| decision - range.start);
         for row in answers.iter().flat_map(|queries| queries.asked.rows()) {
@@ -163,7 +206,7 @@ impl<'a> Shelf<'a> {
             }
         }
         let unread = vec![0; answers.len()];
-        Shelf { lo: range.start, answers, starts, items, unread }
+        Shelf { lo: range.start, answers, sources, source_numbers, starts, items, unread }
     }
 
     /// Reads what lies before the parts and belongs to no decision of the range.
@@ -186,34 +229,49 @@ impl<'a> Shelf<'a> {
         Ok(())
     }
 
-    /// One answer a partition of the decision's cut, in order.
-    fn parts(&self, view: &DecisionView<'_>, as_of_us: i64) -> Result<Vec<Part<'a>>, String> {
+    /// Replaces the parts by one answer a partition of the decision's cut, in order. `sources`: see Setting.
+    fn parts(
+        &self,
+        view: &DecisionView<'_>,
+        as_of_us: i64,
+        sources: &[Option<usize>],
+        parts: &mut Vec<Part<'a>>,
+    ) -> Result<(), String> {
         let place = view.index - self.lo;
         let bounds = (self.starts.get(place).copied(), self.starts.get(place + 1).copied());
-        let (Some(start), Some(end)) = bounds else { return Ok(Vec::new()) };
-        let mut items = self.items.get(start..end).unwrap_or_default().iter();
-        let mut parts = Vec::with_capacity(view.cuts.len());
-        let partitions = view
-            .shape
-            .streams
-            .iter()
-            .flat_map(|stream| (0_u32..).take(stream.topic_ids.len()).map(|partition| (&*stream.name, partition)));
-        for (expected, cut) in partitions.zip(view.cuts) {
-            let missing = || format!("decision {}: no answer of {} {}", view.index, expected.0, expected.1);
-            let (queries_place, row_place) = *items.next().ok_or_else(missing)?;
-            let queries = *self.answers.get(queries_place).ok_or_else(missing)?;
-            let row = queries.asked.rows().get(row_place).ok_or_else(missing)?;
-            let bytes = queries.answers.get(row_place).ok_or_else(missing)?;
-            if source(queries) != expected || row.cut != *cut || row.as_of_us != as_of_us {
-                return Err(missing());
-            }
-            let rank = u32::try_from(queries_place).map_err(|_| missing())?;
-            parts.push(Part { rank, row: row_place, reader: Reader::new(bytes) });
+        let (Some(start), Some(end)) = bounds else { return Ok(()) };
+        let items = self.items.get(start..end).unwrap_or_default();
+        parts.clear();
+        for (item, (expected, cut)) in items.iter().zip(sources.iter().zip(view.cuts)) {
+            let part =
+                self.part(*item, as_of_us, *cut).filter(|_| self.source_numbers.get(item.0) == expected.as_ref());
+            parts.push(part.ok_or_else(|| missing(view, parts.len()))?);
         }
-        match items.next() {
-            Some(_) => Err(format!("decision {}: an answer too many", view.index)),
-            None => Ok(parts),
+        match items.len().cmp(&view.cuts.len()) {
+            std::cmp::Ordering::Less => Err(missing(view, items.len())),
+            std::cmp::Ordering::Equal => Ok(()),
+            std::cmp::Ordering::Greater => Err(format!("decision {}: an answer too many", view.index)),
         }
+    }
+
+    /// None unless it answers this cut as of this time.
+    fn part(&self, (queries_place, row_place): (usize, usize), as_of_us: i64, cut: i64) -> Option<Part<'a>> {
+        let queries = *self.answers.get(queries_place)?;
+        let row = queries.asked.rows().get(row_place)?;
+        let bytes = queries.answers.get(row_place)?;
+        let rank = u32::try_from(queries_place).ok()?;
+        let is_asked = row.cut == cut && row.as_of_us == as_of_us;
+        is_asked.then(|| Part { rank, row: row_place, reader: Reader::new(bytes) })
+    }
+}
+
+fn missing(view: &DecisionView<'_>, place: usize) -> String {
+    let streams = view.shape.streams.iter();
+    let mut partitions =
+        streams.flat_map(|stream| (0..stream.topic_ids.len()).map(|partition| (&stream.name, partition)));
+    match partitions.nth(place) {
+        Some((stream, partition)) => format!("decision {}: no answer of {stream} {partition}", view.index),
+        None => format!("decision {}: an answer is missing", view.index),
     }
 }
 
@@ -248,7 +306,7 @@ fn merge<'a>(
     plan: &Plan,
     view: &DecisionView<'a>,
     as_of_us: i64,
-    mut parts: Vec<Part<'a>>,
+    parts: &mut [Part<'a>],
     merged: &mut Merged<'a>,
     draft: &mut Draft,
 ) -> Result<(), Corrupt> {
@@ -261,7 +319,7 @@ fn merge<'a>(
                 continue;
             }
             merged.reset(group, Subject { pins: view.pins, group: *index, key: id });
-            for part in &mut parts {
+            for part in &mut *parts {
                 merged.absorb(group, &mut part.reader, ops::Frame { as_of_us, rank: part.rank })?;
             }
             merged.close(group, as_of_us)?;
@@ -275,7 +333,7 @@ fn merge<'a>(
 fn judge(
     job: Job<'_>,
     view: &DecisionView<'_>,
-    frame: &Frame,
+    setting: &Setting,
     snapshot: &Snapshot,
     events_matched: bool,
     verdicts: &mut Verdicts,
@@ -286,7 +344,7 @@ fn judge(
         Some(_) => Status::Mismatch,
     };
     if status == Status::Match {
-        write_parity(job, view, frame, snapshot, &mut verdicts.parity.bytes);
+        write_parity(view, setting, snapshot, &mut verdicts.parity.bytes);
     }
     if status != Status::Match || job.wanted == Wanted::All {
         snapshot.write(view.id, events_matched, job.replay_id, &mut verdicts.snapshots.bytes);
@@ -295,23 +353,19 @@ fn judge(
 }
 
 /// The ParityResult of a MATCH, canonical.
-fn write_parity(job: Job<'_>, view: &DecisionView<'_>, frame: &Frame, snapshot: &Snapshot, out: &mut Vec<u8>) {
-    let features_match = match view.online_features_digest {
-        None => "unknown",
-        Some(digest) if digest == sha256(snapshot.features()) => "true",
-        Some(_) => "false",
+fn write_parity(view: &DecisionView<'_>, setting: &Setting, snapshot: &Snapshot, out: &mut Vec<u8>) {
+    let [unknown, same, other] = &setting.evidence;
+    let evidence = match view.online_features_digest {
+        None => unknown,
+        Some(digest) if digest == sha256(snapshot.features()) => same,
+        Some(_) => other,
     };
-    out.extend_from_slice(b"{\"as_of_spec\":");
-    out.extend_from_slice(snapshot.as_of());
+    out.extend_from_slice(snapshot.as_of_member());
     out.extend_from_slice(b",\"decision_id\":");
     write_string(out, view.id);
     out.extend_from_slice(b",\"evidence\":{\"basis\":");
     out.extend_from_slice(snapshot.basis());
-    out.extend_from_slice(b",\"feature_groups\":");
-    out.extend_from_slice(frame.groups());
-    out.extend_from_slice(b",\"further_reasons\":[],\"mismatch_fields\":[],\"online_features_match_hash\":");
-    write_string(out, features_match);
-    out.extend_from_slice(b"},\"feature_keys\":[");
+    out.extend_from_slice(evidence);
     for (place, (key_type, id)) in view.keys().enumerate() {
         out.extend_from_slice(if place > 0 { b",{\"key_id\":" } else { b"{\"key_id\":" });
         write_string(out, id);
@@ -319,16 +373,12 @@ fn write_parity(job: Job<'_>, view: &DecisionView<'_>, frame: &Frame, snapshot: 
         write_string(out, key_type);
         out.push(b'}');
     }
-    out.push(b']');
-    for name in ["offline_snapshot_hash", "online_snapshot_hash"] {
-        out.push(b',');
-        write_string(out, name);
-        out.extend_from_slice(b":\"");
-        write_hex(out, &snapshot.hash);
-        out.push(b'"');
-    }
-    out.extend_from_slice(b",\"replay_id\":");
-    write_string(out, job.replay_id);
+    let hash = hex_of(&snapshot.hash);
+    out.extend_from_slice(b"],\"offline_snapshot_hash\":\"");
+    out.extend_from_slice(&hash);
+    out.extend_from_slice(b"\",\"online_snapshot_hash\":\"");
+    out.extend_from_slice(&hash);
+    out.extend_from_slice(&setting.replay_id);
     if let Some(request_id) = view.request_id {
         out.extend_from_slice(b",\"request_id\":");
         write_string(out, request_id);

@@ -14,13 +14,29 @@ use fixed::Fixed;
 pub const NUMBER_MAX: u64 = (1 << 53) - 1;
 
 /// Writes a string with its quotes.
+#[inline]
 pub fn write_string(out: &mut Vec<u8>, text: &str) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    out.push(b'"');
     let bytes = text.as_bytes();
+    out.reserve(bytes.len() + 2);
+    out.push(b'"');
+    // asked of all bytes, without a way out, so that many are looked at in one instruction
+    if bytes.iter().fold(false, |found, byte| found | is_escaped(*byte)) {
+        write_escaped(out, bytes);
+    } else {
+        out.extend_from_slice(bytes);
+    }
+    out.push(b'"');
+}
+
+fn is_escaped(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+fn write_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut written = 0;
     for (at, &byte) in bytes.iter().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
+        if !is_escaped(byte) {
             continue;
         }
         out.extend_from_slice(&bytes[written..at]);
@@ -40,23 +56,18 @@ pub fn write_string(out: &mut Vec<u8>, text: &str) {
         }
     }
     out.extend_from_slice(&bytes[written..]);
-    out.push(b'"');
 }
 
 /// Writes an integer: a number up to 2^53-1 in magnitude, beyond that a string of its digits.
 pub fn write_int(out: &mut Vec<u8>, value: i128) {
     let mut buffer = itoa::Buffer::new();
-    let quoted = value.unsigned_abs() > u128::from(NUMBER_MAX);
-    if quoted {
-        out.push(b'"');
-    }
-    let digits = match i64::try_from(value) {
-        Ok(small) => buffer.format(small),
-        Err(_) => buffer.format(value),
-    };
-    out.extend_from_slice(digits.as_bytes());
-    if quoted {
-        out.push(b'"');
+    match i64::try_from(value) {
+        Ok(small) if small.unsigned_abs() <= NUMBER_MAX => out.extend_from_slice(buffer.format(small).as_bytes()),
+        _ => {
+            out.push(b'"');
+            out.extend_from_slice(buffer.format(value).as_bytes());
+            out.push(b'"');
+        }
     }
 }
 

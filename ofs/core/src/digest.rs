@@ -32,15 +32,19 @@ pub fn sha256(bytes: &[u8]) -> Hash {
 
 /// Lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
-    let mut out = Vec::with_capacity(bytes.len() * 2);
-    write_hex(&mut out, bytes);
-    String::from_utf8(out).unwrap_or_default()
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(HEX[usize::from(digit)])).collect()
 }
 
-/// Writes lower-case hexadecimal digits.
-pub fn write_hex(out: &mut Vec<u8>, bytes: &[u8]) {
+/// Lower-case hexadecimal digits of a hash.
+pub fn hex_of(hash: &Hash) -> [u8; 64] {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    out.extend(bytes.iter().flat_map(|byte| [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]));
+    let mut digits = [0; 64];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(hash) {
+        pair[0] = HEX[usize::from(byte >> 4)];
+        pair[1] = HEX[usize::from(byte & 15)];
+    }
+    digits
 }
 
 /// The hash that 64 lower-case hexadecimal digits stand for.

@@ -123,7 +123,10 @@ impl Source<'_> {
 #[derive(Debug, Default)]
 pub struct Merged<'a> {
     last_us: Option<i64>,
-    irs: Vec<Ir<'a>>,
+    /// By group; those of the groups before last stay, as room for the next time.
+    rooms: Vec<Vec<Ir<'a>>>,
+    /// The group at hand.
+    group: usize,
     /// One list a window; empty but for sessions.
     sources: Vec<Vec<Source<'a>>>,
     ledger: Ledger<'a>,
@@ -136,10 +139,21 @@ impl<'a> Merged<'a> {
     /// Makes this the IRs of nothing of a group. `subject`: whose answers will be absorbed.
     pub fn reset(&mut self, group: &GroupPlan, subject: Subject<'a>) {
         self.last_us = None;
-        self.irs.clear();
-        self.irs.extend(group.windows.iter().flat_map(|window| &window.units).map(Unit::init));
-        self.sources.iter_mut().for_each(Vec::clear);
-        self.sources.resize_with(group.windows.len(), Vec::new);
+        self.group = subject.group as usize;
+        if self.rooms.len() <= self.group {
+            self.rooms.resize_with(self.group + 1, Vec::new);
+        }
+        let irs = &mut self.rooms[self.group];
+        let units = group.windows.iter().flat_map(|window| &window.units);
+        if irs.len() == group.ir_count {
+            units.zip(irs).for_each(|(unit, ir)| unit.clear(ir));
+        } else {
+            *irs = units.map(Unit::init).collect();
+        }
+        if group.has_changes {
+            self.sources.iter_mut().for_each(Vec::clear);
+            self.sources.resize_with(group.windows.len(), Vec::new);
+        }
         (self.subject, self.place) = (Some(subject), None);
     }
 
@@ -162,11 +176,15 @@ impl<'a> Merged<'a> {
                 continue;
             }
             for (at, unit) in (window.base..).zip(&window.units) {
-                let other = match unit {
-                    Unit::Count => Ir::Count(Count(length)),
-                    _ => self.decode(at, unit, reader, frame)?,
-                };
-                unit.merge(self.irs.get_mut(at).ok_or(Corrupt)?, other)?;
+                if let Unit::Tally { .. } = unit {
+                    let other = self.decode(at, unit, reader, frame)?;
+                    unit.merge(self.ir_mut(at)?, other)?;
+                    continue;
+                }
+                match (unit, self.ir_mut(at)?) {
+                    (Unit::Count, Ir::Count(count)) => count.merge(Count(length)),
+                    (_, ir) => unit.absorb(ir, reader, frame)?,
+                }
             }
         }
         Ok(())
@@ -205,21 +223,22 @@ impl<'a> Merged<'a> {
 
     /// Ends the merge: the runs of sessions become the IRs of the session at as-of, and tallies are counted.
     pub fn close(&mut self, group: &GroupPlan, as_of_us: i64) -> Decoded<()> {
+        if !group.has_changes {
+            return Ok(());
+        }
         for (place, window) in group.windows.iter().enumerate() {
             if let Some(gap_us) = window.gap_us {
                 self.close_session(place, window, gap_us, as_of_us)?;
             }
             for (at, unit) in (window.base..).zip(&window.units) {
                 let Unit::Tally { k, .. } = unit else { continue };
-                let Some(Ir::Tally(tally)) = self.irs.get_mut(at).map(|ir| std::mem::replace(ir, unit.init())) else {
-                    return Err(Corrupt);
-                };
+                let Ir::Tally(tally) = std::mem::replace(self.ir_mut(at)?, unit.init()) else { return Err(Corrupt) };
                 let census = if tally.standing.is_empty() {
                     Census::of(tally, *k)
                 } else {
                     self.standing()?.tally(at, *k > 0)?.census(&tally, *k)?
                 };
-                *self.irs.get_mut(at).ok_or(Corrupt)? = Ir::Census(census);
+                *self.ir_mut(at)? = Ir::Census(census);
             }
         }
         Ok(())
@@ -250,7 +269,8 @@ impl<'a> Merged<'a> {
             });
         }
         if let Some(irs) = current(&window.units, gap_us, as_of_us, &lists, &mut joined)? {
-            let places = self.irs.get_mut(window.base..window.base + window.units.len()).ok_or(Corrupt)?;
+            let room = self.rooms.get_mut(self.group).ok_or(Corrupt)?;
+            let places = room.get_mut(window.base..window.base + window.units.len()).ok_or(Corrupt)?;
             places.iter_mut().zip(irs).for_each(|(place, ir)| *place = ir);
         }
         if let Some(standing) = standing.filter(|_| all_stand) {
@@ -268,7 +288,11 @@ impl<'a> Merged<'a> {
     }
 
     pub fn irs(&self) -> &[Ir<'a>] {
-        &self.irs
+        self.rooms.get(self.group).map_or(&[], Vec::as_slice)
+    }
+
+    fn ir_mut(&mut self, at: usize) -> Decoded<&mut Ir<'a>> {
+        self.rooms.get_mut(self.group).and_then(|room| room.get_mut(at)).ok_or(Corrupt)
     }
 }
 

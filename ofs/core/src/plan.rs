@@ -72,6 +72,8 @@ pub struct WindowPlan {
 #[derive(Debug)]
 pub struct FeaturePlan {
     pub name: String,
+    /// `,"<name>":`.
+    label: Box<[u8]>,
     pub finish: Finish,
 }
 
@@ -99,6 +101,18 @@ impl WindowPlan {
     /// Whether an answer may tell what changed since the one before.
     pub fn has_changes(&self) -> bool {
         self.gap_us.is_some() || self.units.iter().any(|unit| matches!(unit, Unit::Tally { .. }))
+    }
+}
+
+impl FeaturePlan {
+    pub fn new(name: String, finish: Finish) -> Self {
+        let label = format!(",\"{name}\":").into_bytes().into(); // a name needs no escapes
+        FeaturePlan { name, label, finish }
+    }
+
+    /// Writes the name as that of a member, with its colon.
+    pub fn write_label(&self, is_first: bool, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.label.get(usize::from(is_first)..).unwrap_or_default());
     }
 }
 

@@ -1,7 +1,7 @@
 //! The bytes of a snapshot: the identity part straight in canonical order, its hash, and what is written of it.
 
 use crate::canonical::{cmp_utf16, write_int, write_string};
-use crate::digest::{Hash, sha256, write_hex};
+use crate::digest::{Hash, hex_of, sha256};
 use crate::ir::Merged;
 use crate::ir::wire::Decoded;
 use crate::plan::{GroupPlan, Plan};
@@ -10,18 +10,21 @@ use crate::time::write_ts;
 
 const SCHEMA_VERSION: &str = "ofs.snapshot/v0";
 
-/// What all snapshots of a shape have in common, as bytes.
+/// What all snapshots of a shape have in common, and the parity records of their matches, as bytes.
 #[derive(Debug)]
 pub struct Frame {
     /// `{"as_of_spec":{"as_of_basis":"...","as_of_time_utc":"`.
     before_time: Vec<u8>,
-    /// For each cut, in order, what stands after its number: `,"partition":P,"stream":"S"}`.
-    after_cuts: Vec<Vec<u8>>,
-    /// `,"context_pins":{...},"feature_groups":`.
-    before_groups: Vec<u8>,
+    /// For each cut, in order, what stands before its number.
+    before_cuts: Vec<Vec<u8>>,
+    /// From the last cut's number to the features; its first bytes end the basis.
+    after_cuts: Vec<u8>,
+    basis_tail: usize,
+    /// `,"hash_rule":"...","schema_version":"..."}`, and where the provenance would stand in it.
+    end: Vec<u8>,
+    provenance: usize,
+    /// `[{name, version, digest}]` as the identity has it.
     groups: Vec<u8>,
-    /// `,"hash_rule":"..."`.
-    hash_rule: Vec<u8>,
 }
 
 impl Frame {
@@ -30,39 +33,54 @@ impl Frame {
         let mut before_time = b"{\"as_of_spec\":{\"as_of_basis\":".to_vec();
         write_string(&mut before_time, shape.as_of_basis.as_str());
         before_time.extend_from_slice(b",\"as_of_time_utc\":\"");
-        let mut after_cuts = Vec::new();
+        let mut text = b"\"},\"basis\":[".to_vec();
+        let mut before_cuts = Vec::new();
         for stream in &shape.streams {
             for partition in 0..stream.topic_ids.len() {
-                let mut text = b",\"partition\":".to_vec();
+                text.extend_from_slice(if before_cuts.is_empty() { b"{" } else { b",{" });
+                text.extend_from_slice(b"\"next_offset\":");
+                before_cuts.push(std::mem::take(&mut text));
+                text.extend_from_slice(b",\"partition\":");
                 write_int(&mut text, partition as i128);
                 text.extend_from_slice(b",\"stream\":");
                 write_string(&mut text, &stream.name);
                 text.push(b'}');
-                after_cuts.push(text);
             }
         }
-        let mut groups = b"[".to_vec();
-        for index in shape.group_indexes.iter().flatten() {
-            let group = plan.groups.get(*index as usize).ok_or("a shape is bound to a group that the plan lacks")?;
-            groups.extend_from_slice(if groups.len() > 1 { b",{\"digest\":" } else { b"{\"digest\":" });
-            write_string(&mut groups, &group.digest);
-            groups.extend_from_slice(b",\"name\":");
-            write_string(&mut groups, &group.name);
-            groups.extend_from_slice(b",\"version\":");
-            write_string(&mut groups, &group.version);
-            groups.push(b'}');
-        }
-        groups.push(b']');
-        let mut hash_rule = b",\"hash_rule\":".to_vec();
-        write_string(&mut hash_rule, &shape.hash_rule);
-        let before_groups = [b",\"context_pins\":", pins, b",\"feature_groups\":"].concat();
-        Ok(Frame { before_time, after_cuts, before_groups, groups, hash_rule })
+        text.push(b']');
+        let basis_tail = text.len();
+        let groups = groups(shape, plan)?;
+        let pieces: [&[u8]; 5] = [b",\"context_pins\":", pins, b",\"feature_groups\":", &groups, b",\"features\":{"];
+        text.extend_from_slice(&pieces.concat());
+        let mut end = b"},\"hash_rule\":".to_vec();
+        write_string(&mut end, &shape.hash_rule);
+        let provenance = end.len();
+        end.extend_from_slice(b",\"schema_version\":");
+        write_string(&mut end, SCHEMA_VERSION);
+        end.push(b'}');
+        Ok(Frame { before_time, before_cuts, after_cuts: text, basis_tail, end, provenance, groups })
     }
 
     /// `[{name, version, digest}]` as the identity has it.
     pub fn groups(&self) -> &[u8] {
         &self.groups
     }
+}
+
+fn groups(shape: &Shape, plan: &Plan) -> Result<Vec<u8>, String> {
+    let mut groups = b"[".to_vec();
+    for index in shape.group_indexes.iter().flatten() {
+        let group = plan.groups.get(*index as usize).ok_or("a shape is bound to a group that the plan lacks")?;
+        groups.extend_from_slice(if groups.len() > 1 { b",{\"digest\":" } else { b"{\"digest\":" });
+        write_string(&mut groups, &group.digest);
+        groups.extend_from_slice(b",\"name\":");
+        write_string(&mut groups, &group.name);
+        groups.extend_from_slice(b",\"version\":");
+        write_string(&mut groups, &group.version);
+        groups.push(b'}');
+    }
+    groups.push(b']');
+    Ok(groups)
 }
 
 /// A snapshot in the making: what was found for each key, in any order. Its buffers are used again.
@@ -82,6 +100,21 @@ struct KeyDraft {
     freshness: Vec<u8>,
 }
 
+impl KeyDraft {
+    fn open(&mut self, key_type: &str, id: &str) {
+        self.name.clear();
+        self.name.push_str(key_type);
+        self.name.push(':');
+        self.name.push_str(id);
+        self.features.clear();
+        write_string(&mut self.features, &self.name);
+        self.freshness.clear();
+        self.freshness.extend_from_slice(&self.features);
+        self.features.extend_from_slice(b":{");
+        self.freshness.extend_from_slice(b":{");
+    }
+}
+
 impl Draft {
     pub fn clear(&mut self) {
         self.used = 0;
@@ -94,10 +127,7 @@ impl Draft {
             self.keys.push(KeyDraft::default());
         }
         if let Some(key) = self.keys.get_mut(self.used) {
-            key.name.clear();
-            key.name.extend([key_type, ":", id]);
-            key.features.clear();
-            key.freshness.clear();
+            key.open(key_type, id);
         }
         self.used += 1;
     }
@@ -106,19 +136,14 @@ impl Draft {
     pub fn add_group(&mut self, group: &GroupPlan, merged: &Merged<'_>, as_of_us: i64) -> Decoded<()> {
         let place = self.used.saturating_sub(1);
         let Some(key) = self.keys.get_mut(place) else { return Ok(()) };
-        open_member(&mut key.features, b',', &group.name);
+        open_member(&mut key.features, &group.name);
         key.features.push(b'{');
         for (place, feature) in group.features.iter().enumerate() {
-            if place > 0 {
-                key.features.push(b',');
-            }
-            key.features.push(b'"');
-            key.features.extend_from_slice(feature.name.as_bytes());
-            key.features.extend_from_slice(b"\":");
+            feature.write_label(place == 0, &mut key.features);
             feature.finish.write(group, merged.irs(), as_of_us, &mut key.features)?;
         }
         key.features.push(b'}');
-        open_member(&mut key.freshness, b',', &group.name);
+        open_member(&mut key.freshness, &group.name);
         write_freshness(&mut key.freshness, group, merged.last_us(), as_of_us);
         self.events_matched |= merged.last_us().is_some();
         Ok(())
@@ -132,33 +157,23 @@ impl Draft {
         out.clear();
         out.extend_from_slice(&frame.before_time);
         write_ts(out, as_of_us);
-        out.extend_from_slice(b"\"}");
-        let as_of = (b"{\"as_of_spec\":".len(), out.len());
-        out.extend_from_slice(b",\"basis\":");
-        let basis_start = out.len();
-        for (place, (cut, after)) in cuts.iter().zip(&frame.after_cuts).enumerate() {
-            out.extend_from_slice(if place > 0 { b",{\"next_offset\":" } else { b"[{\"next_offset\":" });
+        snapshot.as_of = out.len() + b"\"}".len();
+        for (cut, before) in cuts.iter().zip(&frame.before_cuts) {
+            out.extend_from_slice(before);
             write_int(out, i128::from(*cut));
-            out.extend_from_slice(after);
         }
-        out.push(b']');
-        let basis = (basis_start, out.len());
-        out.extend_from_slice(&frame.before_groups);
-        out.extend_from_slice(&frame.groups);
-        out.extend_from_slice(b",\"features\":");
-        let features_start = out.len();
+        out.extend_from_slice(&frame.after_cuts);
+        let after_basis = frame.after_cuts.len() - frame.basis_tail;
+        snapshot.basis = (snapshot.as_of + b",\"basis\":".len(), out.len() - after_basis);
+        let features_start = out.len() - b"{".len();
         write_keys(out, keys, |key| &key.features);
-        let features = (features_start, out.len());
-        out.extend_from_slice(b",\"freshness\":");
-        write_keys(out, keys, |key| &key.freshness);
-        out.extend_from_slice(&frame.hash_rule);
-        let provenance = out.len();
-        out.extend_from_slice(b",\"schema_version\":");
-        write_string(out, SCHEMA_VERSION);
         out.push(b'}');
+        snapshot.features = (features_start, out.len());
+        out.extend_from_slice(b",\"freshness\":{");
+        write_keys(out, keys, |key| &key.freshness);
+        snapshot.provenance = out.len() + frame.provenance;
+        out.extend_from_slice(&frame.end);
         snapshot.hash = sha256(out);
-        (snapshot.as_of, snapshot.basis, snapshot.features) = (as_of, basis, features);
-        snapshot.provenance = provenance;
     }
 }
 
@@ -167,7 +182,8 @@ impl Draft {
 pub struct Snapshot {
     bytes: Vec<u8>,
     pub hash: Hash,
-    as_of: (usize, usize),
+    /// Where the first member, `as_of_spec`, ends.
+    as_of: usize,
     basis: (usize, usize),
     features: (usize, usize),
     /// Where the member `provenance` would stand.
@@ -180,8 +196,9 @@ impl Snapshot {
         &self.bytes
     }
 
-    pub fn as_of(&self) -> &[u8] {
-        self.span(self.as_of)
+    /// From the first byte to the end of the first member: `{"as_of_spec":{...}`.
+    pub fn as_of_member(&self) -> &[u8] {
+        self.span((0, self.as_of))
     }
 
     pub fn basis(&self) -> &[u8] {
@@ -205,7 +222,7 @@ impl Snapshot {
         out.push(b'}');
         out.extend_from_slice(after.strip_suffix(b"}").unwrap_or(after));
         out.extend_from_slice(b",\"snapshot_hash\":\"");
-        write_hex(out, &self.hash);
+        out.extend_from_slice(&hex_of(&self.hash));
         out.extend_from_slice(b"\"}");
     }
 
@@ -214,26 +231,20 @@ impl Snapshot {
     }
 }
 
+/// The members, each with what closes it; without the object around them.
 fn write_keys(out: &mut Vec<u8>, keys: &[KeyDraft], body: impl Fn(&KeyDraft) -> &[u8]) {
-    out.push(b'{');
     for (place, key) in keys.iter().enumerate() {
         if place > 0 {
             out.push(b',');
         }
-        write_string(out, &key.name);
-        out.extend_from_slice(b":{");
         out.extend_from_slice(body(key));
         out.push(b'}');
     }
-    out.push(b'}');
 }
 
-/// A separator unless it is the first, then a name that needs no escapes.
-fn open_member(out: &mut Vec<u8>, separator: u8, name: &str) {
-    if !out.is_empty() {
-        out.push(separator);
-    }
-    out.push(b'"');
+/// A separator unless it is the first of its object, then a name that needs no escapes.
+fn open_member(out: &mut Vec<u8>, name: &str) {
+    out.extend_from_slice(if out.last() == Some(&b'{') { b"\"" } else { b",\"" });
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\":");
 }

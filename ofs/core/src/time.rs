@@ -21,24 +21,41 @@ pub fn parse_ts(text: &str) -> Option<i64> {
     Some(seconds * 1_000_000 + fraction_us(tail)?)
 }
 
-/// Writes `YYYY-MM-DDThh:mm:ss.ffffffZ`. A time outside the years 1 to 9999 is none that `parse_ts` gave.
+/// Writes `YYYY-MM-DDThh:mm:ss.ffffffZ`. Bounds: the years 1 to 9999, as `parse_ts` gives them.
 pub fn write_ts(out: &mut Vec<u8>, time_us: i64) {
     let (days, rest) = (time_us.div_euclid(DAY_US), time_us.rem_euclid(DAY_US));
     let (year, month, day) = date_of(days);
     let (seconds, micros) = (rest / 1_000_000, rest % 1_000_000);
-    write_digits(out, year, 4);
-    for (separator, part, width) in [
-        (b'-', month, 2),
-        (b'-', day, 2),
-        (b'T', seconds / 3600, 2),
-        (b':', seconds / 60 % 60, 2),
-        (b':', seconds % 60, 2),
-        (b'.', micros, 6),
+    let mut text = *b"0000-00-00T00:00:00.000000Z";
+    for (at, part) in [
+        (0, year / 100),
+        (2, year % 100),
+        (5, month),
+        (8, day),
+        (11, seconds / 3600),
+        (14, seconds / 60 % 60),
+        (17, seconds % 60),
+        (20, micros / 10_000),
+        (22, micros / 100 % 100),
+        (24, micros % 100),
     ] {
-        out.push(separator);
-        write_digits(out, part, width);
+        text[at..at + 2].copy_from_slice(&pair(part));
     }
-    out.push(b'Z');
+    out.extend_from_slice(&text);
+}
+
+/// Two digits. Bounds: 0 to 99.
+fn pair(value: i64) -> [u8; 2] {
+    const PAIRS: [[u8; 2]; 100] = {
+        let mut pairs = [[0; 2]; 100];
+        let mut value = 0;
+        while value < 100 {
+            pairs[value] = [b'0' + (value / 10) as u8, b'0' + (value % 10) as u8];
+            value += 1;
+        }
+        pairs
+    };
+    usize::try_from(value).ok().and_then(|value| PAIRS.get(value)).copied().unwrap_or(*b"00")
 }
 
 fn number(digits: &[u8]) -> Option<i64> {
@@ -82,13 +99,6 @@ fn date_of(days: i64) -> (i64, i64, i64) {
     let day = of_year - (153 * month + 2) / 5 + 1;
     let year = year + cycle * 400;
     if month < 10 { (year, month + 3, day) } else { (year + 1, month - 9, day) }
-}
-
-fn write_digits(out: &mut Vec<u8>, value: i64, width: u32) {
-    for place in (0..width).rev() {
-        let digit = value / 10_i64.pow(place) % 10;
-        out.push(b'0' + u8::try_from(digit).unwrap_or(0));
-    }
 }
 
 #[cfg(test)]

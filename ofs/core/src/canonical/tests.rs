@@ -127,6 +127,20 @@ fn escapes_only_what_must_be() {
 }
 
 #[test]
+fn finds_what_is_escaped_anywhere() {
+    for length in 0..40 {
+        for at in 0..=length {
+            for (sign, written) in [("\"", "\\\""), ("\\", "\\\\"), ("\u{1f}", "\\u001f"), ("é", "é"), ("", "")] {
+                let (before, after) = ("a".repeat(at), "z".repeat(length - at));
+                let mut out = Vec::new();
+                write_string(&mut out, &format!("{before}{sign}{after}"));
+                assert_eq!(String::from_utf8(out).unwrap(), format!("\"{before}{written}{after}\""));
+            }
+        }
+    }
+}
+
+#[test]
 fn is_its_own_canonical_form() {
     for text in [r#"{"b":[1.5e300,"\u0007",{"z":{},"a":[]}],"a":12345678901234567890}"#, "[]", "\"\"", "null"] {
         let once = canonical(text).unwrap();

@@ -139,6 +139,7 @@ fn refuses_offsets_out_of_order() {
 fn reads_and_writes_hexadecimal_digits() {
     let hash = sha256(b"x");
     assert_eq!(parse_hex(&hex(&hash)), Some(hash));
+    assert_eq!(hex_of(&hash), hex(&hash).as_bytes());
     for text in ["", "0", &"0".repeat(63), &"0".repeat(65), &"G".repeat(64), &"A".repeat(64), &"\u{e9}".repeat(32)] {
         assert_eq!(parse_hex(text), None, "{text}");
     }

@@ -18,12 +18,46 @@ impl From<Corrupt> for String {
 
 pub type Decoded<T> = Result<T, Corrupt>;
 
+#[inline]
 pub fn put_u64(out: &mut Vec<u8>, mut value: u64) {
+    if (0x4000..1 << 56).contains(&value) {
+        let (bytes, length) = packed(value);
+        let end = out.len() + length;
+        out.extend_from_slice(&bytes);
+        out.truncate(end);
+        return;
+    }
     while value >= 0x80 {
         out.push((value as u8) | 0x80);
         value >>= 7;
     }
     out.push(value as u8);
+}
+
+/// The encoding of a value below 2^56, and how many of the bytes it takes; all of it without a loop.
+fn packed(value: u64) -> ([u8; 8], usize) {
+    let bits = u64::BITS - (value | 1).leading_zeros();
+    let length = bits.div_ceil(7);
+    let halves = value & 0x0fff_ffff | (value & 0x00ff_ffff_f000_0000) << 4;
+    let quarters = halves & 0x0000_3fff_0000_3fff | (halves & 0x0fff_c000_0fff_c000) << 2;
+    let sevens = quarters & 0x007f_007f_007f_007f | (quarters & 0x3f80_3f80_3f80_3f80) << 1;
+    let more = 0x8080_8080_8080_8080 & ((1 << (8 * (length - 1))) - 1);
+    ((sevens | more).to_le_bytes(), length as usize)
+}
+
+/// The inverse of `packed`: the value that begins here, and how many bytes it takes; None where it takes more than eight.
+fn unpacked(bytes: &[u8; 8]) -> Option<(u64, usize)> {
+    let word = u64::from_le_bytes(*bytes);
+    let last = !word & 0x8080_8080_8080_8080;
+    if last == 0 {
+        return None;
+    }
+    let kept = last ^ (last - 1); // up to the lowest bit set
+    let sevens = word & kept & 0x7f7f_7f7f_7f7f_7f7f;
+    let quarters = sevens & 0x007f_007f_007f_007f | (sevens & 0x7f00_7f00_7f00_7f00) >> 1;
+    let halves = quarters & 0x0000_3fff_0000_3fff | (quarters & 0x3fff_0000_3fff_0000) >> 2;
+    let value = halves & 0x0fff_ffff | (halves & 0x0fff_ffff_0000_0000) >> 4;
+    Some((value, kept.count_ones() as usize / 8))
 }
 
 pub fn put_u128(out: &mut Vec<u8>, mut value: u128) {
@@ -110,14 +144,24 @@ impl<'a> Reader<'a> {
         Err(Corrupt)
     }
 
-    /// An integer of up to nine bytes, as most are, in one go.
+    /// An integer of up to eight bytes, as most are, in one go.
+    #[inline]
     fn short(&mut self) -> Option<u64> {
+        let (value, length) = match self.rest.first_chunk() {
+            Some(bytes) => unpacked(bytes)?,
+            None => self.last()?,
+        };
+        self.rest = self.rest.get(length..)?;
+        Some(value)
+    }
+
+    /// As `unpacked`, near the end.
+    fn last(&self) -> Option<(u64, usize)> {
         let mut value = 0;
-        for (place, byte) in self.rest.iter().take(9).enumerate() {
+        for (place, byte) in self.rest.iter().take(8).enumerate() {
             value |= u64::from(byte & 0x7f) << (7 * place);
             if *byte < 0x80 {
-                self.rest = self.rest.get(place + 1..)?;
-                return Some(value);
+                return Some((value, place + 1));
             }
         }
         None
@@ -191,6 +235,9 @@ mod tests {
             put_u128(&mut wide, u128::from(value));
             assert_eq!((Reader::new(&out).u64(), Reader::new(&out).u128()), (Ok(value), Ok(u128::from(value))));
             assert_eq!(out, wide);
+            let mut padded = out.clone();
+            padded.extend_from_slice(&[0xff; 8]); // whatever follows, it is read as it is at the end
+            assert_eq!(Reader::new(&padded).u64(), Ok(value));
             put_u128(&mut out, u128::from(value) << 64);
             let mut reader = Reader::new(&out);
             assert_eq!((reader.u64(), reader.u128()), (Ok(value), Ok(u128::from(value) << 64)));

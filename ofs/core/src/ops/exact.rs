@@ -11,6 +11,9 @@ pub struct Rational {
     pub den: i128,
 }
 
+/// The largest scale that a definition may have.
+const SCALE_MAX: u8 = 18;
+
 /// Ten to the power of a scale. Bounds: scales are 0 to 18, and so far below what i128 holds.
 pub fn power_of_ten(scale: u8) -> i128 {
     10_i128.pow(u32::from(scale.min(38)))
@@ -85,27 +88,49 @@ pub fn sqrt_half_even(num: &BigInt, den: &BigInt) -> BigInt {
 
 /// A decimal of canonical JSON: a string with exactly `scale` digits after the point, never a negative zero.
 pub fn write_decimal(out: &mut Vec<u8>, scaled: &Product, scale: u8) {
+    let (is_negative, digits) = match scaled {
+        Product::Small(value) => match u64::try_from(value.unsigned_abs()) {
+            Ok(small) if scale <= SCALE_MAX => return write_small(out, *value < 0, small, scale),
+            _ => (*value < 0, value.unsigned_abs().to_string()),
+        },
+        Product::Big(value) => (value.sign() == Sign::Minus, value.abs().to_string()),
+    };
     out.push(b'"');
-    match scaled {
-        Product::Small(value) => {
-            if *value < 0 {
-                out.push(b'-');
-            }
-            let mut buffer = itoa::Buffer::new();
-            let digits = match u64::try_from(value.unsigned_abs()) {
-                Ok(small) => buffer.format(small),
-                Err(_) => buffer.format(value.unsigned_abs()),
-            };
-            write_pointed(out, digits.as_bytes(), scale);
-        }
-        Product::Big(value) => {
-            if value.sign() == Sign::Minus {
-                out.push(b'-');
-            }
-            write_pointed(out, value.abs().to_string().as_bytes(), scale);
+    if is_negative {
+        out.push(b'-');
+    }
+    write_pointed(out, digits.as_bytes(), scale);
+    out.push(b'"');
+}
+
+/// Writes a decimal from its last digit on. Bounds: the scale is at most `SCALE_MAX`.
+fn write_small(out: &mut Vec<u8>, is_negative: bool, mut value: u64, scale: u8) {
+    let mut text = [0; 32]; // at most 20 digits, a sign, a point and two quotes
+    let mut at = text.len();
+    let mut put = |byte: u8| {
+        at -= 1;
+        text[at] = byte;
+    };
+    put(b'"');
+    for _ in 0..scale {
+        put(b'0' + (value % 10) as u8);
+        value /= 10;
+    }
+    if scale > 0 {
+        put(b'.');
+    }
+    loop {
+        put(b'0' + (value % 10) as u8);
+        value /= 10;
+        if value == 0 {
+            break;
         }
     }
-    out.push(b'"');
+    if is_negative {
+        put(b'-');
+    }
+    put(b'"');
+    out.extend_from_slice(&text[at..]);
 }
 
 fn write_pointed(out: &mut Vec<u8>, digits: &[u8], scale: u8) {
@@ -207,6 +232,11 @@ mod tests {
         ];
         for (value, scale, text) in rows {
             assert_eq!(decimal(value, scale), text);
+        }
+        for value in (0..70).flat_map(|bit| [1_i128 << bit, (1 << bit) - 1, -(1 << bit)]) {
+            for scale in [0, 1, 2, 6, 17, 18] {
+                decimal(value, scale); // by both ways
+            }
         }
         assert_eq!(decimal(i128::MIN, 3), "\"-170141183460469231731687303715884105.728\"");
     }

@@ -202,6 +202,25 @@ impl Unit {
         })
     }
 
+    /// Makes `ir` the IR of nothing again; its place is kept where it holds one of this unit.
+    pub fn clear(&self, ir: &mut Ir<'_>) {
+        match (self, ir) {
+            (Unit::Count, Ir::Count(count)) => *count = count::Count::default(),
+            (Unit::Moments { .. }, Ir::Moments(moments)) => *moments = moments::Moments::default(),
+            (_, ir) => *ir = self.init(),
+        }
+    }
+
+    /// Merges the encoded IR of this unit that the reader is at. Raises Corrupt where it is none, or as `decode` does.
+    pub fn absorb<'a>(&self, into: &mut Ir<'a>, reader: &mut Reader<'a>, frame: Frame) -> Decoded<()> {
+        match (self, into) {
+            (Unit::Moments { squares, .. }, Ir::Moments(moments)) => {
+                moments.merge(moments::Moments::decode(reader, *squares)?)
+            }
+            (_, into) => self.merge(into, self.decode(reader, frame)?),
+        }
+    }
+
     /// Merges two IRs of this unit. Raises Corrupt where they are not.
     pub fn merge<'a>(&self, into: &mut Ir<'a>, other: Ir<'a>) -> Decoded<()> {
         match (self, into, other) {

@@ -90,7 +90,7 @@ impl Compiler {
         for (feature, place) in features.iter().zip(places) {
             let ir = place.map_or(0, |(window, unit)| group.windows[window].base + unit);
             let finish = finish_of(feature, ir, features);
-            group.features.push(FeaturePlan { name: feature.name.clone(), finish });
+            group.features.push(FeaturePlan::new(feature.name.clone(), finish));
         }
     }
 

@@ -64,9 +64,7 @@ impl Lines {
         };
         out.extend_from_slice(b":{\"features\":{");
         for (place, feature) in group.features.iter().enumerate() {
-            out.extend_from_slice(if place > 0 { b",\"" } else { b"\"" });
-            out.extend_from_slice(feature.name.as_bytes());
-            out.extend_from_slice(b"\":");
+            feature.write_label(place == 0, out);
             feature.finish.write(group, merged.irs(), as_of_us, out)?;
         }
         out.extend_from_slice(b"},\"key_id\":");
