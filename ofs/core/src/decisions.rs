@@ -10,6 +10,7 @@ use crate::record::AsOfBasis;
 use crate::shapes::Shape;
 
 mod arena;
+mod form;
 mod intake;
 mod lines;
 mod view;

@@ -8,6 +8,8 @@ use std::borrow::Cow;
 
 use simdutf8::basic::from_utf8;
 
+pub mod layout;
+
 /// Containers that may be open at once; the outermost is the first.
 pub const DEPTH_MAX: usize = 128;
 /// Characters of a number literal, sign, fraction and exponent included.
@@ -50,6 +52,38 @@ impl<'a> Text<'a> {
     /// The string's characters; borrowed unless it has escapes.
     pub fn cow(self) -> Cow<'a, str> {
         if self.escaped { Cow::Owned(unescape(self.raw)) } else { Cow::Borrowed(self.raw) }
+    }
+}
+
+/// A scalar or an array of a checked text, as it stands there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Value<'a> {
+    source: &'a str,
+    escaped: bool,
+}
+
+impl<'a> Value<'a> {
+    pub fn source(self) -> &'a str {
+        self.source
+    }
+
+    /// The string between its quotes, None of any other value.
+    #[inline]
+    pub fn text(self) -> Option<Text<'a>> {
+        let inner = self.source.strip_prefix('"')?;
+        Some(Text { raw: inner.get(..inner.len().saturating_sub(1))?, escaped: self.escaped })
+    }
+
+    #[inline]
+    pub fn field(self) -> Field<'a> {
+        match self.source.as_bytes().first() {
+            Some(b'"') => self.text().map_or(Field::Missing, |text| Field::String(text.cow())),
+            Some(b'[') => Field::Other,
+            Some(b't') => Field::Bool(true),
+            Some(b'f') => Field::Bool(false),
+            Some(b'n') => Field::Null,
+            _ => Field::Number(self.source),
+        }
     }
 }
 
@@ -96,6 +130,22 @@ impl<'a> Scanner<'a> {
             b'n' => self.literal(b"null").map(|()| Field::Null),
             _ => Ok(Field::Number(self.number()?)),
         }
+    }
+
+    /// Reads the scalar or array that begins here. `depth`: containers open around it.
+    #[inline]
+    pub fn value(&mut self, depth: usize) -> Scan<Value<'a>> {
+        let start = self.at;
+        let mut escaped = false;
+        match self.text.as_bytes().get(start) {
+            Some(b'"') => escaped = self.string()?.escaped,
+            Some(b'[') => self.skip(depth)?,
+            Some(b't') => self.literal(b"true")?,
+            Some(b'f') => self.literal(b"false")?,
+            Some(b'n') => self.literal(b"null")?,
+            _ => self.number().map(drop)?,
+        }
+        Ok(Value { source: self.since(start), escaped })
     }
 
     /// Passes over one value of any kind and gives its text without surrounding white space.
@@ -281,7 +331,12 @@ impl<'a> Scanner<'a> {
         !self.spaced
     }
 
-    /// Steps past a text if it is what follows. `known`: an object, array or string of this depth that was read before.
+    /// What was not read yet.
+    pub fn rest(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
+    /// Steps past a text if it is what follows.
     #[inline]
     pub fn pass(&mut self, known: &str) -> bool {
         let follows = self.text.as_bytes()[self.at..].starts_with(known.as_bytes());

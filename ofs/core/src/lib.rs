@@ -32,6 +32,8 @@ pub mod windows;
 
 #[cfg(feature = "python")]
 pub mod python;
+#[cfg(test)]
+mod testing;
 
 /// Name of the state encoding; a state of another format is refused.
 pub const ENGINE_FORMAT: &str = "ofs-state/v1";

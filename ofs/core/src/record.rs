@@ -1,7 +1,6 @@
 //! One decision record, read strictly: either everything in it is as it should be, or it is not understood here.
 
 use std::borrow::Cow;
-use std::rc::Rc;
 
 use crate::admit::has_length;
 use crate::canonical::Member;
@@ -13,7 +12,8 @@ use crate::value::int;
 
 /// The hash rule of a decision that names none.
 pub const DEFAULT_HASH_RULE: &str = "ofs-jcs-sha256/v1";
-const ID_MAX: usize = 256;
+/// Characters of a decision's id.
+pub const ID_MAX: usize = 256;
 const STREAM_MAX: usize = 249;
 const KEY_TYPE_MAX: usize = 128;
 const PARTITION_MAX: i64 = (1 << 31) - 1;
@@ -68,7 +68,7 @@ pub struct Record<'a> {
     /// (key type, key id), as given.
     pub keys: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     /// Sorted by name.
-    pub groups: Rc<[GroupRef<'a>]>,
+    pub groups: Vec<GroupRef<'a>>,
     pub as_of_basis: AsOfBasis,
     pub as_of_us: Option<i64>,
     /// Sorted by stream and partition; the partitions 0 to n-1 of each stream.
@@ -96,16 +96,8 @@ struct Sources<'a> {
     extensions: Option<&'a str>,
 }
 
-/// What was read last of what many decisions have in common, by its text.
-#[derive(Debug, Default)]
-pub struct Known<'a> {
-    pins: Option<(&'a str, Pins<'a>)>,
-    groups: Option<(&'a str, Rc<[GroupRef<'a>]>)>,
-}
-
 /// The decision with these top-level members, each given once; None where anything is missing or malformed.
-/// `known`: carried over from decision to decision; nothing else depends on it than the time this takes.
-pub fn decode<'a>(decision_id: &str, members: &[Member<'a>], known: &mut Known<'a>) -> Option<Record<'a>> {
+pub fn decode<'a>(decision_id: &str, members: &[Member<'a>]) -> Option<Record<'a>> {
     let sources = Sources::of(members);
     if !has_length(decision_id, ID_MAX) {
         return None;
@@ -116,9 +108,9 @@ pub fn decode<'a>(decision_id: &str, members: &[Member<'a>], known: &mut Known<'
     text(sources.online_snapshot_ref)?;
     Some(Record {
         request_id: text(sources.request_id)?,
-        pins: again(&mut known.pins, sources.context_pins?, pins)?,
+        pins: pins(sources.context_pins?)?,
         keys: keys(sources.feature_keys?)?,
-        groups: again(&mut known.groups, sources.feature_groups?, groups)?,
+        groups: groups(sources.feature_groups?)?,
         as_of_basis,
         as_of_us,
         cuts: cuts(sources.basis?)?,
@@ -157,14 +149,6 @@ impl<'a> Sources<'a> {
             *slot = Some(member.source);
         }
         sources
-    }
-}
-
-/// What `read` gives for the text, read anew only where it is not the text of last time.
-fn again<'a, T: Clone>(known: &mut Option<(&'a str, T)>, source: &'a str, read: fn(&'a str) -> Option<T>) -> Option<T> {
-    match known {
-        Some((text, value)) if *text == source => Some(value.clone()),
-        _ => Some(known.insert((source, read(source)?)).1.clone()),
     }
 }
 
@@ -231,7 +215,7 @@ fn keys(source: &str) -> Option<Vec<(Cow<'_, str>, Cow<'_, str>)>> {
     are_distinct(&keys, |key| key).then_some(keys)
 }
 
-fn groups(source: &str) -> Option<Rc<[GroupRef<'_>]>> {
+fn groups(source: &str) -> Option<Vec<GroupRef<'_>>> {
     let place = |name: &str| match name {
         "name" => Some(0),
         "version" => Some(1),
@@ -247,7 +231,7 @@ fn groups(source: &str) -> Option<Rc<[GroupRef<'_>]>> {
         (!name.is_empty() && !version.is_empty()).then_some(GroupRef { name, version, digest })
     })?;
     groups.sort();
-    are_distinct(&groups, |group| &group.name).then(|| groups.into())
+    are_distinct(&groups, |group| &group.name).then_some(groups)
 }
 
 fn cuts(source: &str) -> Option<Vec<Cut<'_>>> {
@@ -287,7 +271,7 @@ fn string(field: Field<'_>) -> Option<Cow<'_, str>> {
 }
 
 /// A JSON integer of 0 to 2^63-1.
-fn natural(field: &Field<'_>) -> Option<i64> {
+pub fn natural(field: &Field<'_>) -> Option<i64> {
     match field {
         Field::Number(literal) => int(literal).filter(|value| *value >= 0),
         _ => None,
@@ -339,7 +323,7 @@ fn members<'a, const N: usize>(
 }
 
 /// No two are equal by `part`. Few are compared in pairs, many are sorted.
-fn are_distinct<T, P: Ord + ?Sized>(items: &[T], part: impl Fn(&T) -> &P) -> bool {
+pub fn are_distinct<T, P: Ord + ?Sized>(items: &[T], part: impl Fn(&T) -> &P) -> bool {
     if items.len() <= 8 {
         return items.iter().enumerate().all(|(at, item)| items.iter().take(at).all(|other| part(other) != part(item)));
     }

@@ -103,7 +103,13 @@ impl Arena {
         }
     }
 
-    fn feature_digest(&mut self, digest: Hash) -> u32 {
+    /// Appends to the texts; the length.
+    pub fn hold_text(&mut self, text: &str) -> u32 {
+        self.texts.push_str(text);
+        length(text)
+    }
+
+    pub fn feature_digest(&mut self, digest: Hash) -> u32 {
         self.features.push(digest);
         u32::try_from(self.features.len() - 1).unwrap_or(u32::MAX)
     }

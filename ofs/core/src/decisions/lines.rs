@@ -2,10 +2,12 @@
 
 use super::DeadLetter;
 use super::arena::{Arena, Regular, length};
+use super::form::Form;
 use crate::canonical::Canonicalizer;
 use crate::digest::{Hash, sha256};
-use crate::json::{Field, Scanner};
-use crate::record::{Known, decode};
+use crate::json::layout::Layouts;
+use crate::json::{Field, Scanner, checked_text};
+use crate::record::decode;
 
 /// Decoded lines in their order, to be taken up by `Decisions::append`.
 #[derive(Default)]
@@ -25,15 +27,11 @@ pub(super) struct Found {
 
 impl DecodedLines {
     pub fn of<'l>(lines: impl IntoIterator<Item = &'l [u8]>) -> DecodedLines {
-        let (mut canonicalizer, mut known) = (Canonicalizer::default(), Known::default());
-        let mut decoded = DecodedLines::default();
+        let mut reader = Reader::default();
         let lines = lines.into_iter();
-        decoded.lines.reserve(lines.size_hint().0);
-        for line in lines {
-            let found = decoded.arena.read(line, &mut canonicalizer, &mut known);
-            decoded.lines.push(found);
-        }
-        decoded
+        let mut decoded = Vec::with_capacity(lines.size_hint().0);
+        decoded.extend(lines.map(|line| reader.read(line)));
+        DecodedLines { lines: decoded, arena: reader.arena }
     }
 
     pub fn len(&self) -> usize {
@@ -45,13 +43,36 @@ impl DecodedLines {
     }
 }
 
-impl Arena {
-    fn read<'l>(
-        &mut self,
-        line: &'l [u8],
-        canonicalizer: &mut Canonicalizer<'l>,
-        known: &mut Known<'l>,
-    ) -> Result<Found, DeadLetter> {
+/// Reads line after line. What a line is depends on nothing but the line.
+#[derive(Default)]
+pub(super) struct Reader<'l> {
+    arena: Arena,
+    forms: Layouts<'l, Form>,
+    canonicalizer: Canonicalizer<'l>,
+    canonical: Vec<u8>,
+}
+
+impl<'l> Reader<'l> {
+    pub(super) fn read(&mut self, line: &'l [u8]) -> Result<Found, DeadLetter> {
+        let text = checked_text(line).ok_or(DeadLetter::NotAnObject)?;
+        if let Some(found) = self.follow(text) {
+            return Ok(found);
+        }
+        let found = self.read_plainly(line)?;
+        if let Some(regular) = &found.regular {
+            self.forms.learn(|| Form::of(text, regular, &self.arena));
+        }
+        Ok(found)
+    }
+
+    /// The decision of a line that has a form of lines before it.
+    pub(super) fn follow(&mut self, line: &'l str) -> Option<Found> {
+        let (layout, form) = self.forms.follow(line)?;
+        form.read(layout, &mut self.arena, &mut self.canonical)
+    }
+
+    fn read_plainly(&mut self, line: &'l [u8]) -> Result<Found, DeadLetter> {
+        let canonicalizer = &mut self.canonicalizer;
         let is_object = canonicalizer.write(line).is_ok() && canonicalizer.is_object();
         if !is_object {
             return Err(DeadLetter::NotAnObject);
@@ -60,16 +81,16 @@ impl Arena {
         let Some(Ok(Field::String(id))) = id.map(|member| Scanner::new(member.source).field(0)) else {
             return Err(DeadLetter::DecisionIdMissing);
         };
-        let text = self.texts.len();
-        self.texts.push_str(&id);
-        let record = decode(&id, canonicalizer.members(), known);
+        let text = self.arena.texts.len();
+        self.arena.texts.push_str(&id);
+        let record = decode(&id, canonicalizer.members());
         let features = canonicalizer.members().iter().find(|member| member.name == "online_features");
         let features = features.map(|member| member.canonical(canonicalizer.bytes())).unwrap_or_default();
         Ok(Found {
             canonical: sha256(canonicalizer.bytes()),
             text,
             id_len: length(&id),
-            regular: record.map(|record| self.hold(&record, features)),
+            regular: record.map(|record| self.arena.hold(&record, features)),
         })
     }
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::digest::sha256;
+use crate::testing::{Chance, json_object, json_value, spoil};
 
 const SPEC: &str = r#"{"as_of_time_utc":"1970-01-01T00:00:01Z","as_of_basis":"event_time"}"#;
 const WATERMARK: &str = r#"{"as_of_basis":"watermark"}"#;
@@ -273,4 +274,104 @@ fn takes_up_decoded_lines_as_if_they_were_added_one_by_one() {
         assert_eq!(told(&decisions), whole, "{size} lines at a time");
         assert_eq!(decisions.append(&DecodedLines::default()), Err(Misuse::Sealed));
     }
+}
+
+/// Lines that are alike but for their values, of a few structures, some of them spoiled.
+fn drawn_lines(chance: &mut Chance) -> Vec<String> {
+    let structures: Vec<Chance> = (0..1 + chance.below(3)).map(|_| chance.fork()).collect();
+    let mut lines: Vec<String> = Vec::new();
+    for number in 0..32 {
+        let mut structure = structures[chance.below(structures.len())].clone();
+        let line = match chance.below(8) {
+            0 if number > 0 => lines[chance.below(number)].clone(),
+            _ => drawn_line(&mut structure, chance, number),
+        };
+        lines.push(if chance.below(4) == 0 { spoil(&line, chance) } else { line });
+    }
+    lines
+}
+
+fn drawn_line(structure: &mut Chance, chance: &mut Chance, number: usize) -> String {
+    let mut odd = |usual: String| if chance.below(24) == 0 { json_value(chance).to_owned() } else { usual };
+    let hex = |digit: usize, length: usize| format!("\"{}\"", digit.to_string().repeat(length));
+    let spaces = ["", "", " "];
+    let mut members = vec![
+        format!("\"decision_id\":{}", odd(format!("\"d{number}\""))),
+        format!(
+            "\"context_pins\":{{\"manifest_fingerprint\":{0},\"parameter_hash\":{0},\"scenario_id\":{1},\"run_id\":{2}}}",
+            hex(0, 64),
+            odd("\"s\"".to_owned()),
+            hex(structure.below(2), 32),
+        ),
+    ];
+    let kinds = [["card", "shop"], ["card", "card"]][structure.below(2)];
+    let keys = [0, 1].map(|at| {
+        let id = odd(format!("\"k{}\"", number % 3 * (at + 1)));
+        format!("{{\"key_type\":\"{}\",\"key_id\":{id}}}", kinds[at])
+    });
+    members.push(format!("\"feature_keys\":[{}]", keys.join(",")));
+    members.push(format!("\"feature_groups\":[{{\"version\":{},\"name\":\"g\"}}]", odd("\"v1\"".to_owned())));
+    let time = odd(format!("\"1970-01-01T00:00:{number:02}Z\""));
+    members.push(match structure.below(3) {
+        0 => format!("\"as_of_spec\":{WATERMARK}"),
+        _ => format!("\"as_of_spec\":{{\"as_of_time_utc\":{time},\"as_of_basis\":\"event_time\"}}"),
+    });
+    let mut cuts = [0, 1, 2].map(|partition| {
+        let next = odd((number * 10 + partition).to_string());
+        format!("{{\"next_offset\":{next},\"stream\":\"s\",\"partition\":{partition}}}")
+    });
+    cuts.rotate_left(structure.below(3));
+    members.push(format!("\"basis\":[{}]", cuts.join(", ")));
+    for name in ["request_id", "hash_rule", "online_snapshot_ref", "extensions", "decided_at_utc", "more", "more"] {
+        if structure.below(2) == 0 {
+            let usual = if name == "decided_at_utc" { "\"1970-01-01T00:00:09Z\"" } else { "null" };
+            members.push(format!("\"{name}\":{}", odd(usual.to_owned())));
+        }
+    }
+    if structure.below(2) == 0 {
+        members.push(format!("\"online_snapshot_hash\":{}", odd(hex(number % 10, 64))));
+    }
+    if structure.below(2) == 0 {
+        members.push(format!("\"online_features\":{}", json_object(&mut structure.clone(), chance)));
+    }
+    let place = structure.below(members.len());
+    members.rotate_left(place);
+    format!("{{{}{}}}", members.join(&format!(",{}", structure.pick(&spaces))), structure.pick(&spaces))
+}
+
+#[test]
+fn reads_lines_alike_whatever_came_before_them() {
+    let mut regular = 0;
+    for seed in 0..300 {
+        let lines = drawn_lines(&mut Chance::new(seed));
+        let mut alone = Decisions::default();
+        for line in &lines {
+            alone.add([line.as_bytes()]).unwrap();
+        }
+        alone.seal().unwrap();
+        let together = sealed(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(told(&together), told(&alone), "seed {seed}");
+        let dead = || alone.dead_letters().iter().map(|(line, _)| lines[usize::try_from(*line).unwrap()].as_bytes());
+        let digest = |decisions: &Decisions| decisions.digest(dead().collect::<Vec<_>>().into_iter());
+        assert_eq!(digest(&together), digest(&alone), "seed {seed}");
+        regular += alone.len() - alone.irregular().len();
+    }
+    assert!(regular > 300 * 6, "{regular}");
+}
+
+#[test]
+fn follows_the_form_of_lines_before() {
+    let hash = |digit: &str| format!(",\"online_snapshot_hash\":\"{}\"", digit.repeat(64));
+    let lines = [
+        line("a", "x", SPEC, &[1, 2], &hash("a")),
+        line("b", "x", &SPEC.replace(":01Z", ":02.5Z"), &[3, 400], &hash("b")),
+        line("c\\u00e9", "x", SPEC, &[0, 9_223_372_036_854_775_807], &hash("c")),
+        line("d", "y", SPEC, &[1, 2], &hash("d")),
+        line("e", "x", SPEC, &[1, 2, 3], &hash("e")),
+        line("f", "y", SPEC, &[5, 5], &hash("f")),
+    ];
+    let mut reader = lines::Reader::default();
+    let followed: Vec<bool> =
+        lines.iter().map(|line| reader.follow(line).is_some() || reader.read(line.as_bytes()).is_err()).collect();
+    assert_eq!(followed, [false, true, true, false, false, true]);
 }
