@@ -4,7 +4,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use _core::admit::{Event, PathSet, admit};
+use _core::admit::{Admission, PathSet};
 use _core::canonical::Canonicalizer;
 use _core::decisions::{Decisions, DecodedLines};
 use _core::digest::RangeDigest;
@@ -92,9 +92,11 @@ fn main() {
     let decisions: Vec<Vec<u8>> = (0..COUNT).map(decision).collect();
     let loose: Vec<Vec<u8>> = decisions.iter().map(|line| loosened(line)).collect();
     measure("admit + pins", &events, PART, |items| {
-        let (mut event, mut table, mut admitted, mut version) = (Event::default(), PinsTable::default(), 0, 0);
+        let (mut admission, mut table) = (Admission::new(&set), PinsTable::default());
+        let (mut admitted, mut version) = (0, 0);
         for value in items {
-            admitted += usize::from(admit(Some(value), &set, &mut event).is_ok());
+            let Ok(event) = admission.admit(Some(value)) else { continue };
+            admitted += 1;
             if event.pins_version != version {
                 version = event.pins_version;
                 black_box(table.intern(&event.pins));

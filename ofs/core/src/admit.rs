@@ -4,9 +4,13 @@ use std::borrow::Cow;
 
 use simdutf8::basic::from_utf8;
 
+use crate::json::layout::Layouts;
 use crate::json::{Field, NotJson, Scanner, TEXT_MAX};
-use crate::pins::{Pins, RepeatedPins};
+use crate::pins::{PinFields, Pins};
 use crate::time::parse_ts;
+use form::Form;
+
+mod form;
 
 /// Characters of an event's id and type.
 pub const ID_MAX: usize = 256;
@@ -173,17 +177,15 @@ fn is_name(name: &str) -> bool {
 }
 
 /// An admitted record. Units: `ts_us` microseconds UTC. `fields` by the slots of the `PathSet`.
-/// One event is used again for many records of one lifetime, to keep its buffers.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Event<'a> {
     pub event_id: Cow<'a, str>,
     pub event_type: Cow<'a, str>,
     pub ts_us: i64,
     pub pins: Pins<'a>,
-    /// Another than that of the event before where the pins may be others; 0 before the first event.
+    /// Another than that of any other event of this admission that has other pins.
     pub pins_version: u64,
     pub fields: Vec<Field<'a>>,
-    repeated: RepeatedPins<'a>,
 }
 
 /// What stands at the top of an envelope, unchecked.
@@ -192,41 +194,76 @@ struct Envelope<'a> {
     event_id: Field<'a>,
     event_type: Field<'a>,
     ts_utc: Field<'a>,
+    pins: PinFields<'a>,
     payload_is_object: bool,
 }
 
-/// Decodes a record value into `event`, or says why it is none (then `event` holds nothing of use).
-pub fn admit<'a>(value: Option<&'a [u8]>, paths: &PathSet, event: &mut Event<'a>) -> Result<(), Reject> {
-    let value = value.ok_or(Reject::ValueNull)?;
-    if value.len() > TEXT_MAX {
-        return Err(Reject::ValueTooLarge);
+/// Admits record after record. What is said of one depends on it and the paths alone.
+#[derive(Debug)]
+pub struct Admission<'a, 'p> {
+    paths: &'p PathSet,
+    /// The one that was admitted last; its buffers are used again.
+    event: Event<'a>,
+    forms: Layouts<'a, Form<'a>>,
+    versions: u64,
+}
+
+impl<'a, 'p> Admission<'a, 'p> {
+    pub fn new(paths: &'p PathSet) -> Self {
+        Admission { paths, event: Event::default(), forms: Layouts::default(), versions: 0 }
     }
-    let text = from_utf8(value).map_err(|_| Reject::NotUtf8)?;
-    event.fields.clear();
-    event.fields.resize(paths.slot_count, Field::Missing);
-    let mut scanner = Scanner::new(text);
-    if scanner.peek() != b'{' {
-        let json = scanner.skip(0).and_then(|()| scanner.finish());
-        return Err(if json.is_ok() { Reject::NotObject } else { Reject::NotJson });
+
+    /// The event that a record value is, or why it is none.
+    pub fn admit(&mut self, value: Option<&'a [u8]>) -> Result<&Event<'a>, Reject> {
+        let value = value.ok_or(Reject::ValueNull)?;
+        if value.len() > TEXT_MAX {
+            return Err(Reject::ValueTooLarge);
+        }
+        let text = from_utf8(value).map_err(|_| Reject::NotUtf8)?;
+        if !self.follow(text) {
+            self.read_plainly(text)?;
+            self.forms.learn(|| Form::of(text, self.paths, &self.event));
+        }
+        Ok(&self.event)
     }
-    let envelope = read_envelope(&mut scanner, paths, event).map_err(|NotJson| Reject::NotJson)?;
-    event.event_id = identifier(envelope.event_id).ok_or(Reject::EventIdInvalid)?;
-    event.event_type = identifier(envelope.event_type).ok_or(Reject::EventTypeInvalid)?;
-    event.ts_us = match &envelope.ts_utc {
-        Field::String(text) => parse_ts(text).ok_or(Reject::TsUtcInvalid)?,
-        _ => return Err(Reject::TsUtcInvalid),
-    };
-    event.pins_version += u64::from(event.repeated.check(&mut event.pins).ok_or(Reject::PinsInvalid)?);
-    if envelope.payload_is_object { Ok(()) } else { Err(Reject::PayloadInvalid) }
+
+    /// Whether the value is an event of the form of one before; then this is the event.
+    fn follow(&mut self, text: &'a str) -> bool {
+        let Some((layout, form)) = self.forms.follow(text) else { return false };
+        form.read(layout, &mut self.event).is_some()
+    }
+
+    fn read_plainly(&mut self, text: &'a str) -> Result<(), Reject> {
+        let event = &mut self.event;
+        event.fields.clear();
+        event.fields.resize(self.paths.slot_count, Field::Missing);
+        let mut scanner = Scanner::new(text);
+        if scanner.peek() != b'{' {
+            let json = scanner.skip(0).and_then(|()| scanner.finish());
+            return Err(if json.is_ok() { Reject::NotObject } else { Reject::NotJson });
+        }
+        let envelope = read_envelope(&mut scanner, self.paths, &mut event.fields).map_err(|NotJson| Reject::NotJson)?;
+        event.event_id = identifier_of(envelope.event_id).ok_or(Reject::EventIdInvalid)?;
+        event.event_type = identifier_of(envelope.event_type).ok_or(Reject::EventTypeInvalid)?;
+        event.ts_us = match &envelope.ts_utc {
+            Field::String(text) => parse_ts(text).ok_or(Reject::TsUtcInvalid)?,
+            _ => return Err(Reject::TsUtcInvalid),
+        };
+        let pins = envelope.pins.check().ok_or(Reject::PinsInvalid)?;
+        if self.versions == 0 || event.pins != pins {
+            self.versions += 1;
+            (event.pins, event.pins_version) = (pins, self.versions);
+        }
+        if envelope.payload_is_object { Ok(()) } else { Err(Reject::PayloadInvalid) }
+    }
 }
 
 fn read_envelope<'a>(
     scanner: &mut Scanner<'a>,
     paths: &PathSet,
-    event: &mut Event<'a>,
+    fields: &mut [Field<'a>],
 ) -> Result<Envelope<'a>, NotJson> {
-    let (mut envelope, fields, pins) = (Envelope::default(), &mut event.fields, &mut event.repeated);
-    pins.begin();
+    let mut envelope = Envelope::default();
     scanner.object(0, |name, scanner| {
         let slot = match &*name.cow() {
             "event_id" => &mut envelope.event_id,
@@ -240,7 +277,10 @@ fn read_envelope<'a>(
                     _ => scanner.skip(1),
                 };
             }
-            other => return if pins.read(other, scanner)? { Ok(()) } else { scanner.skip(1) },
+            other => match envelope.pins.member(other) {
+                Some(slot) => slot,
+                None => return scanner.skip(1),
+            },
         };
         *slot = scanner.field(1)?;
         Ok(())
@@ -250,11 +290,15 @@ fn read_envelope<'a>(
 }
 
 /// A string of 1 to 256 characters.
-fn identifier(field: Field<'_>) -> Option<Cow<'_, str>> {
+fn identifier_of(field: Field<'_>) -> Option<Cow<'_, str>> {
     match field {
-        Field::String(text) if has_length(&text, ID_MAX) => Some(text),
+        Field::String(text) => identifier(text),
         _ => None,
     }
+}
+
+fn identifier(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
+    has_length(&text, ID_MAX).then_some(text)
 }
 
 /// The text has 1 to `max` characters.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::admit::{Event, Reject, admit};
+use crate::admit::{Admission, Event, Reject};
 use crate::digest::{DigestError, Hash, sha256, sha256_each, write_record};
 use crate::fold::counts::Odd;
 use crate::fold::firsts::{Half, half};
@@ -144,17 +144,17 @@ impl Decoder {
             texts: String::new(),
         };
         let mut items = Vec::with_capacity(records.size_hint().0);
-        let mut event = Event::default();
+        let mut admission = Admission::new(&self.plan.paths);
         for (record, headers) in records {
             let Record { offset, log_ts_us, ts_type, key, value } = record;
             batch.record.clear();
             write_record(&mut batch.record, offset, log_ts_us, ts_type, key, value, headers)?;
-            let admitted = admit(value, &self.plan.paths, &mut event);
+            let admitted = admission.admit(value);
             let (digest, read) = match admitted {
-                Ok(()) => batch.read(&event, value.unwrap_or_default()),
+                Ok(event) => batch.read(event, value.unwrap_or_default()),
                 Err(reject) => (sha256(&batch.record), Err(reject)),
             };
-            seen(read.is_ok_and(|read| read.scope.is_some()).then_some(&event));
+            seen(admitted.ok().filter(|_| read.is_ok_and(|read| read.scope.is_some())));
             items.push(Item { offset, log_ts_us, digest, event: read });
         }
         let Batch { facts, cells, texts, .. } = batch;

@@ -1,19 +1,22 @@
 //! The admission of one record value as canonical JSON, for tests and vectors.
 
-use crate::admit::{Event, PathSet, admit};
+use crate::admit::{Admission, PathSet};
 use crate::canonical::{cmp_utf16, write_string};
 use crate::json::Field;
 
 /// `{"rejected": reason}`, or id, type, time, pins and the field of each path. `slots`: the paths' in `set`.
 pub fn inspect(value: Option<&[u8]>, set: &PathSet, paths: &[&str], slots: &[usize]) -> Vec<u8> {
     let mut out = Vec::new();
-    let mut event = Event::default();
-    if let Err(reason) = admit(value, set, &mut event) {
-        out.extend_from_slice(b"{\"rejected\":");
-        write_string(&mut out, reason.as_str());
-        out.push(b'}');
-        return out;
-    }
+    let mut admission = Admission::new(set);
+    let event = match admission.admit(value) {
+        Ok(event) => event,
+        Err(reason) => {
+            out.extend_from_slice(b"{\"rejected\":");
+            write_string(&mut out, reason.as_str());
+            out.push(b'}');
+            return out;
+        }
+    };
     out.extend_from_slice(b"{\"event_id\":");
     write_string(&mut out, &event.event_id);
     out.extend_from_slice(b",\"event_type\":");

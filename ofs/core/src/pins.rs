@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use crate::admit::has_length;
 use crate::canonical::{write_int, write_string};
-use crate::json::{Field, NotJson, Scanner};
+use crate::json::Field;
 use crate::value::int;
 
 const SCENARIO_ID_MAX: usize = 256;
@@ -66,33 +66,20 @@ impl Pins<'_> {
     }
 }
 
-/// The members of pins as they were read, unchecked.
-#[derive(Debug, Clone, Default)]
-pub struct PinFields<'a>([Field<'a>; MEMBERS]);
-
 /// Members that pins can have.
-const MEMBERS: usize = 7;
+pub const PIN_NAMES: [&str; 7] =
+    ["manifest_fingerprint", "parameter_hash", "scenario_id", "run_id", "seed", "platform_run_id", "scenario_run_id"];
 
-/// The place of the member of this name.
-#[inline]
-fn place(name: &str) -> Option<usize> {
-    match name {
-        "manifest_fingerprint" => Some(0),
-        "parameter_hash" => Some(1),
-        "scenario_id" => Some(2),
-        "run_id" => Some(3),
-        "seed" => Some(4),
-        "platform_run_id" => Some(5),
-        "scenario_run_id" => Some(6),
-        _ => None,
-    }
-}
+/// The members of pins as they were read, unchecked; by `PIN_NAMES`.
+#[derive(Debug, Clone, Default)]
+pub struct PinFields<'a>([Field<'a>; PIN_NAMES.len()]);
 
 impl<'a> PinFields<'a> {
     /// Where the member of this name goes.
     #[inline]
     pub fn member(&mut self, name: &str) -> Option<&mut Field<'a>> {
-        place(name).and_then(|place| self.0.get_mut(place))
+        let place = PIN_NAMES.iter().position(|known| *known == name)?;
+        self.0.get_mut(place)
     }
 
     /// The pins, None where a required one is missing or any is malformed.
@@ -113,62 +100,6 @@ impl<'a> PinFields<'a> {
             })?,
             scenario_run_id: optional(scenario_run_id, |field| text(field, |text| is_hex(text, 32)))?,
         })
-    }
-}
-
-/// The members of pins, record after record. A member with the text of last time is not read again, and pins whose
-/// members all are those of last time are not checked again.
-#[derive(Debug, Clone, Default)]
-pub struct RepeatedPins<'a> {
-    fields: PinFields<'a>,
-    /// The text of each member as it was read last; empty where it was absent.
-    texts: [&'a str; MEMBERS],
-    seen: [bool; MEMBERS],
-    checked: bool,
-}
-
-impl<'a> RepeatedPins<'a> {
-    /// The next record follows.
-    pub fn begin(&mut self) {
-        self.seen = [false; MEMBERS];
-    }
-
-    /// Reads the value of the member of this name; false where it is none of pins, then nothing is read.
-    #[inline]
-    pub fn read(&mut self, name: &str, scanner: &mut Scanner<'a>) -> Result<bool, NotJson> {
-        let Some(place) = place(name) else { return Ok(false) };
-        self.seen[place] = true;
-        let known = self.texts[place];
-        if scanner.peek() == b'"' && !known.is_empty() && scanner.pass(known) {
-            return Ok(true);
-        }
-        let start = scanner.here();
-        let field = scanner.field(1)?;
-        let text = scanner.since(start);
-        if text != known {
-            self.fields.0[place] = field;
-            self.texts[place] = text;
-            self.checked = false;
-        }
-        Ok(true)
-    }
-
-    /// The record's members are read: puts its pins where they may be others than before, and says whether; None where
-    /// they are not valid.
-    pub fn check(&mut self, pins: &mut Pins<'a>) -> Option<bool> {
-        for place in 0..MEMBERS {
-            if !self.seen[place] && !self.texts[place].is_empty() {
-                self.fields.0[place] = Field::Missing;
-                self.texts[place] = "";
-                self.checked = false;
-            }
-        }
-        if self.checked {
-            return Some(false);
-        }
-        *pins = self.fields.clone().check()?;
-        self.checked = true;
-        Some(true)
     }
 }
 

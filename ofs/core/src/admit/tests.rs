@@ -1,4 +1,12 @@
 use super::*;
+use crate::testing::{Chance, json_object, json_value, spoil};
+
+/// The event of a value alone.
+fn alone<'a>(value: Option<&'a [u8]>, paths: &PathSet) -> Result<Event<'a>, Reject> {
+    let mut admission = Admission::new(paths);
+    admission.admit(value).map(drop)?;
+    Ok(admission.event)
+}
 
 const PINS: &str = concat!(
     r#""manifest_fingerprint":"00000000000000000000000000000000000000000000000000000000000000ff","#,
@@ -12,14 +20,13 @@ fn envelope(payload: &str) -> String {
 
 fn verdict(value: &[u8]) -> Result<(), Reject> {
     let (paths, _) = PathSet::new(&["payload.a"]).unwrap();
-    admit(Some(value), &paths, &mut Event::default())
+    alone(Some(value), &paths).map(drop)
 }
 
 /// The fields of the paths under a payload.
 fn fields<'a>(value: &'a str, paths: &[&str]) -> Vec<Field<'a>> {
     let (set, slots) = PathSet::new(paths).unwrap();
-    let mut event = Event::default();
-    admit(Some(value.as_bytes()), &set, &mut event).unwrap();
+    let event = alone(Some(value.as_bytes()), &set).unwrap();
     slots.iter().map(|&slot| event.fields[slot].clone()).collect()
 }
 
@@ -27,8 +34,7 @@ fn fields<'a>(value: &'a str, paths: &[&str]) -> Vec<Field<'a>> {
 fn admits_a_whole_envelope() {
     let value = envelope(r#"{"a":"x"}"#);
     let (set, slots) = PathSet::new(&["payload.a"]).unwrap();
-    let mut event = Event::default();
-    admit(Some(value.as_bytes()), &set, &mut event).unwrap();
+    let event = alone(Some(value.as_bytes()), &set).unwrap();
     assert_eq!((&*event.event_id, &*event.event_type, event.ts_us), ("e1", "t", 1_000_000));
     assert_eq!(event.pins.scenario_id, "s1");
     assert_eq!(event.fields[slots[0]], Field::String("x".into()));
@@ -39,7 +45,7 @@ fn names_the_first_reason_that_applies() {
     let (paths, _) = PathSet::new(&[]).unwrap();
     let good = envelope("{}");
     assert_eq!(verdict(good.as_bytes()), Ok(()));
-    assert_eq!(admit(None, &paths, &mut Event::default()), Err(Reject::ValueNull));
+    assert_eq!(alone(None, &paths).err(), Some(Reject::ValueNull));
     let mut long = good.clone().into_bytes();
     long.resize(TEXT_MAX, b' ');
     assert_eq!(verdict(&long), Ok(()));
@@ -122,7 +128,7 @@ fn counts_nesting_from_the_envelope() {
         let payload = "{\"a\":".repeat(inner + 1) + "1" + &"}".repeat(inner + 1);
         let (set, _) = PathSet::new(&[&path]).unwrap();
         let value = envelope(&payload);
-        assert_eq!(admit(Some(value.as_bytes()), &set, &mut Event::default()).is_ok(), admitted, "read {inner}");
+        assert_eq!(alone(Some(value.as_bytes()), &set).is_ok(), admitted, "read {inner}");
     }
 }
 
@@ -174,19 +180,17 @@ fn the_last_of_members_given_twice_counts_at_every_level() {
         assert_eq!(fields(&envelope(payload), &paths), expected, "{payload}");
     }
     let twice = envelope(r#"{},"event_id":"later","\u0065vent_type":"u","seed":1,"seed":null"#);
-    let mut event = Event::default();
-    admit(Some(twice.as_bytes()), &PathSet::new(&[]).unwrap().0, &mut event).unwrap();
+    let event = alone(Some(twice.as_bytes()), &PathSet::new(&[]).unwrap().0).unwrap();
     assert_eq!((&*event.event_id, &*event.event_type, event.pins.seed), ("later", "u", None));
 }
 
 #[test]
-fn an_event_used_again_keeps_nothing() {
+fn an_event_keeps_nothing_of_the_one_before() {
     let (set, slots) = PathSet::new(&["payload.a"]).unwrap();
     let (first, second) = (envelope(r#"{"a":1}"#), envelope("{}"));
-    let mut event = Event::default();
-    admit(Some(first.as_bytes()), &set, &mut event).unwrap();
-    admit(Some(second.as_bytes()), &set, &mut event).unwrap();
-    assert_eq!(event.fields[slots[0]], Field::Missing);
+    let mut admission = Admission::new(&set);
+    admission.admit(Some(first.as_bytes())).unwrap();
+    assert_eq!(admission.admit(Some(second.as_bytes())).unwrap().fields[slots[0]], Field::Missing);
 }
 
 #[test]
@@ -252,17 +256,108 @@ fn reads_pins_the_same_whatever_came_before() {
     for first in &values {
         for second in &values {
             for third in &values {
-                let (mut event, mut alone) = (Event::default(), Event::default());
-                let before = admit(Some(first.as_bytes()), &paths, &mut event).map(|()| event.pins.clone());
-                let version = event.pins_version;
-                let between = admit(Some(second.as_bytes()), &paths, &mut event);
-                let found = admit(Some(third.as_bytes()), &paths, &mut event).map(|()| event.pins.clone());
-                let expected = admit(Some(third.as_bytes()), &paths, &mut alone).map(|()| alone.pins.clone());
-                assert_eq!(found, expected, "{third} after {second} after {first}");
-                if between.is_err() && found.is_ok() && version == event.pins_version {
-                    assert_eq!(before, found);
+                let mut admission = Admission::new(&paths);
+                let mut found = Vec::new();
+                for value in [first, second, third] {
+                    let admitted = admission.admit(Some(value.as_bytes()));
+                    found.push(admitted.map(|event| (event.pins.clone(), event.pins_version)));
+                    let expected = alone(Some(value.as_bytes()), &paths).map(|event| event.pins);
+                    let pins = found.last().unwrap().clone().map(|(pins, _)| pins);
+                    assert_eq!(pins, expected, "{third} after {second} after {first}");
+                }
+                let events: Vec<_> = found.into_iter().flatten().collect();
+                for (pins, version) in &events {
+                    let same = events.iter().filter(|(_, other)| other == version);
+                    assert!(*version > 0 && same.fold(true, |all, (other, _)| all && other == pins), "{third}");
                 }
             }
         }
     }
+}
+
+/// Envelopes of a few structures that are alike but for their values, some of them spoiled.
+fn drawn_values(chance: &mut Chance) -> Vec<String> {
+    let structures: Vec<Chance> = (0..1 + chance.below(3)).map(|_| chance.fork()).collect();
+    let values = (0..32).map(|number| {
+        let value = drawn_value(&mut structures[chance.below(structures.len())].clone(), chance, number);
+        if chance.below(4) == 0 { spoil(&value, chance) } else { value }
+    });
+    values.collect()
+}
+
+fn drawn_value(structure: &mut Chance, chance: &mut Chance, number: usize) -> String {
+    let mut odd = |usual: String| if chance.below(24) == 0 { json_value(chance).to_owned() } else { usual };
+    let mut members = vec![
+        format!("\"event_id\":{}", odd(format!("\"e{number}\""))),
+        format!("\"event_type\":{}", odd(format!("\"{}\"", ["t", "u"][number % 2]))),
+        format!("\"ts_utc\":{}", odd(format!("\"1970-01-01T00:00:{number:02}Z\""))),
+        PINS.replace("\"s1\"", &odd(format!("\"s{}\"", number / 16))),
+        format!("\"seed\":{}", odd(structure.pick(&["null", "1", "2"]).to_owned())),
+        format!("\"payload\":{}", json_object(structure, chance)),
+        format!("\"more\":{}", json_value(chance)),
+    ];
+    if structure.below(4) == 0 {
+        members.push(format!("\"payload\":{}", json_object(structure, chance)));
+    }
+    let place = structure.below(members.len());
+    members.rotate_left(place);
+    format!("{{{}}}", members.join(structure.pick(&[",", ",", ", "])))
+}
+
+#[test]
+fn reads_values_alike_whatever_came_before_them() {
+    let (paths, _) =
+        PathSet::new(&["payload.a", "payload.a.b", "payload.ab", "payload.mark", "payload.b.a.a"]).unwrap();
+    let mut admitted = 0;
+    for seed in 0..300 {
+        let values = drawn_values(&mut Chance::new(seed));
+        let mut admission = Admission::new(&paths);
+        let mut versions: Vec<(u64, Pins<'_>)> = Vec::new();
+        for value in &values {
+            let (found, expected) = (admission.admit(Some(value.as_bytes())), alone(Some(value.as_bytes()), &paths));
+            let seen = |event: &Event<'_>| {
+                format!(
+                    "{:?}",
+                    Event {
+                        pins_version: 0,
+                        fields: event.fields.clone(),
+                        pins: event.pins.clone(),
+                        event_id: event.event_id.clone(),
+                        event_type: event.event_type.clone(),
+                        ..*event
+                    }
+                )
+            };
+            assert_eq!(found.map(seen), expected.as_ref().map(seen).map_err(|reason| *reason), "{value}");
+            if let Ok(event) = found {
+                assert!(versions.iter().all(|(version, pins)| *version != event.pins_version || *pins == event.pins));
+                versions.push((event.pins_version, event.pins.clone()));
+                admitted += 1;
+            }
+        }
+    }
+    assert!(admitted > 300 * 12, "{admitted}");
+}
+
+#[test]
+fn follows_the_form_of_values_before() {
+    let (paths, _) = PathSet::new(&["payload.a"]).unwrap();
+    let values = [
+        envelope(r#"{"a":1}"#),
+        envelope(r#"{"a":"x"}"#).replace("\"e1\"", "\"e\\u00e9\""),
+        envelope(r#"{"a":1}"#).replace("\"t\"", "\"u\""),
+        envelope(r#"{"a":[1,{}]}"#).replace("01Z", "02.5Z"),
+        envelope(r#"{"a":{}}"#),
+        envelope(r#"{"a":2}"#).replace("\"s1\"", "\"s2\""),
+        envelope(r#"{"a":null}"#).replace("\"t\"", "\"u\""),
+        envelope(r#"{"a":2}"#).replace("\"e1\"", "\"\""),
+        envelope(r#"{"a":2}"#).replace("01Z", "61Z"),
+    ];
+    let mut admission = Admission::new(&paths);
+    let followed = values.each_ref().map(|value| {
+        let follows = admission.follow(value);
+        let _ = admission.admit(Some(value.as_bytes()));
+        follows
+    });
+    assert_eq!(followed, [false, true, false, true, false, false, true, false, false]);
 }
