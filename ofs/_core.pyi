@@ -3,6 +3,7 @@
 Every call that handles a batch releases the GIL. Bad input is a value, never a panic; a misuse raises ValueError.
 """
 
+from collections.abc import Sequence
 from typing import Any, final
 
 from ofs.ports import Header
@@ -63,8 +64,8 @@ class Decisions:
 
     def __new__(cls) -> Decisions: ...
     @staticmethod
-    def decode(lines: list[bytes]) -> DecodedLines:
-        """Lines for `append`. Pure: any number of threads may decode at once."""
+    def decode(lines: Sequence[bytes]) -> DecodedLines:
+        """Lines for `append`: a list, or a `LinesOfText`, split here. Pure: any threads may decode at once."""
     def append(self, lines: DecodedLines) -> None:
         """Take the next lines; line numbers count from 0 over all calls."""
     def add(self, lines: list[bytes]) -> None:

@@ -275,7 +275,7 @@ class DecisionSource(Protocol):
 
     name: str
 
-    def blocks(self) -> Iterator[list[bytes]]:
+    def blocks(self) -> Iterator[Sequence[bytes]]:
         """The lines in their order, some at a time: one JSON text a line, without the line end. Raises SourceError."""
         ...
 

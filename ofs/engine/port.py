@@ -5,6 +5,7 @@ The surface is that of the native core (`ofs/_core.pyi`, where every call is des
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from ofs.planner.shapes import Members, Shape
@@ -35,7 +36,7 @@ class Queries(Protocol):
 class DecisionSet(Protocol):
     """Decisions in order of first appearance."""
 
-    def decode(self, lines: list[bytes]) -> Any: ...
+    def decode(self, lines: Sequence[bytes]) -> Any: ...
     def append(self, lines: Any) -> None: ...
     def add(self, lines: list[bytes]) -> None: ...
     def seal(self) -> None: ...

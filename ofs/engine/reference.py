@@ -104,8 +104,8 @@ class ReferenceDecisions:
         self.duplicates = 0
 
     @staticmethod
-    def decode(lines: list[bytes]) -> list[bytes]:
-        return lines
+    def decode(lines: Sequence[bytes]) -> list[bytes]:
+        return list(lines)
 
     def append(self, lines: list[bytes]) -> None:
         self._lines.extend(lines)

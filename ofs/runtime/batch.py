@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final
@@ -47,9 +47,9 @@ def read_batch(
     """
     decisions = engine.decisions()
     done = 0
-    for size, lines in _decoded(decisions, source, submit):
+    for lines in _decoded(decisions, source, submit):
         decisions.append(lines)
-        done += size
+        done += len(lines)
         progress(Progress("reading decisions", done, None))
     decisions.seal()
     irregular, dead = decisions.irregular(), decisions.dead_letters()
@@ -65,16 +65,15 @@ def read_batch(
     )
 
 
-def _decoded(decisions: DecisionSet, source: DecisionSource, submit: Submit) -> Iterator[tuple[int, Any]]:
-    """(how many lines, the lines decoded) of each block in order; a few blocks are read and decoded ahead."""
-    jobs: deque[tuple[int, Future[Any]]] = deque()
+def _decoded(decisions: DecisionSet, source: DecisionSource, submit: Submit) -> Iterator[Any]:
+    """The decoded lines of each block in order; a few blocks are read and decoded ahead."""
+    jobs: deque[Future[Any]] = deque()
     for block in source.blocks():
         if len(jobs) == _AHEAD:
-            size, job = jobs.popleft()
-            yield size, job.result()
-        jobs.append((len(block), submit(decisions.decode, block)))
-    for size, job in jobs:
-        yield size, job.result()
+            yield jobs.popleft().result()
+        jobs.append(submit(decisions.decode, block))
+    for job in jobs:
+        yield job.result()
 
 
 class LineCursor:
@@ -83,7 +82,7 @@ class LineCursor:
     def __init__(self, source: DecisionSource) -> None:
         self._blocks: Final = source.blocks()
         self._name: Final = source.name
-        self._block: list[bytes] = []
+        self._block: Sequence[bytes] = []
         self._first = 0
 
     def text(self, line: int) -> bytes:

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from io import BufferedIOBase
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, overload
 
 from ofs.errors import SourceError
 
@@ -33,6 +33,36 @@ class MemoryDecisionSource:
             yield self._lines[first : first + _BLOCK_LINES]
 
 
+class LinesOfText(Sequence[bytes]):
+    """Those lines of a text that end before `stop`, with their ends, and `last`, without; None where there is none.
+
+    They are split when one is asked for. The native core takes the text as it is.
+    """
+
+    def __init__(self, text: bytes, stop: int, last: bytes | None) -> None:
+        self.text: Final = text
+        self.stop: Final = stop
+        self.last: Final = last
+        self._lines: list[bytes] | None = None
+
+    def __len__(self) -> int:
+        return len(self._split())
+
+    @overload
+    def __getitem__(self, at: int) -> bytes: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[bytes]: ...
+    def __getitem__(self, at: int | slice) -> bytes | list[bytes]:
+        return self._split()[at]
+
+    def _split(self) -> list[bytes]:
+        if self._lines is None:
+            lines = self.text[: self.stop].split(b"\n")
+            lines.pop()  # what stands behind the last line end is no line
+            self._lines = lines if self.last is None else [*lines, self.last]
+        return self._lines
+
+
 class FileDecisionSource:
     """Decision lines from a file, plain or gzip (told by its first bytes), or from standard input (`-`).
 
@@ -49,7 +79,7 @@ class FileDecisionSource:
         self._seen: tuple[int, int, int] | None = None
         self.name = "stdin" if self._is_stdin else self._path.name
 
-    def blocks(self) -> Iterator[list[bytes]]:
+    def blocks(self) -> Iterator[LinesOfText]:
         """The lines, some at a time, without the line ends. Raises SourceError."""
         try:
             path = self._readable_twice()
@@ -58,7 +88,7 @@ class FileDecisionSource:
                 zipped = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
                 file.seek(0)
                 source = gzip.GzipFile(fileobj=file) if zipped else file
-                while lines := _whole_lines(source):
+                while (lines := _whole_lines(source)) is not None:
                     yield lines
             self._check_unchanged(path)
         except (OSError, EOFError, zlib.error) as error:
@@ -93,14 +123,14 @@ class FileDecisionSource:
         return Path(spool.name)
 
 
-def _whole_lines(file: BufferedIOBase) -> list[bytes]:
-    """The lines of the next block of bytes, the last one read to its end; none at the end of the file."""
+def _whole_lines(file: BufferedIOBase) -> LinesOfText | None:
+    """The lines of the next block of bytes, the last one read to its end; None at the end of the file."""
     block = file.read(_BLOCK_BYTES)
-    block += file.readline()
-    lines = block.split(b"\n")
-    if not lines[-1]:
-        lines.pop()  # what stands behind the last line end is no line
-    return lines
+    stop = block.rfind(b"\n") + 1
+    last = block[stop:] + file.readline()
+    if not block:
+        return None
+    return LinesOfText(block, stop, last.removesuffix(b"\n") if last else None)
 
 
 def _reason(error: Exception) -> str:

@@ -189,7 +189,14 @@ class Mutator:
 
     def draw(self) -> bytes:
         """An input: one of the corpus, changed once to five times; half by what mostly leaves it well-formed."""
+        return self._changed(self.chance.choice(self._corpus))
+
+    def draw_alike(self, count: int) -> list[bytes]:
+        """As many inputs from one of the corpus: first as it stands, as a producer's texts are alike."""
         data = self.chance.choice(self._corpus)
+        return [data, *(self._changed(data) for _ in range(count - 1))]
+
+    def _changed(self, data: bytes) -> bytes:
         ways = self._gentle if self.chance.random() < 0.5 else self._ways
         for _ in range(self.chance.choice((1, 1, 1, 2, 2, 3, 5))):
             data = self.chance.choice(ways)(data)

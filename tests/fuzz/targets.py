@@ -16,6 +16,7 @@ from topologies.card_payments import REGISTRY
 
 REPLAYED_RECORDS: Final = 192
 LINES: Final = 6
+ALIKE: Final = 8
 REPLAY_EVERY: Final = 24
 
 
@@ -74,7 +75,9 @@ class Records(_Memory):
 
     def __call__(self) -> Figures:
         figures = Figures()
-        values = [self.mutator.draw() for _ in range(REPLAYED_RECORDS)]
+        half = REPLAYED_RECORDS // 2
+        values = [self.mutator.draw() for _ in range(half)]
+        values.extend(value for _ in range(half // ALIKE) for value in self.mutator.draw_alike(ALIKE))
         for value in values:
             held("records", [value], lambda value=value: self._one(value, figures))  # type: ignore[misc]  # bound now
         groups = self.mutator.chance.choice(self._groups)
@@ -105,7 +108,12 @@ class Decisions(_Memory):
 
     def __call__(self) -> Figures:
         figures = Figures()
-        lines = [self.mutator.draw() for _ in range(LINES)]
+        if self.mutator.chance.random() < 0.5:
+            named = (b'"decision_id":"', b'"decision_id":"%d')
+            alike = self.mutator.draw_alike(LINES)
+            lines = [line.replace(named[0], named[1] % number) for number, line in enumerate(alike)]
+        else:
+            lines = [self.mutator.draw() for _ in range(LINES)]
         if self.mutator.chance.random() < 0.2:
             lines.append(self.mutator.chance.choice(lines))
         held("decisions", lines, lambda: self._some(lines, figures))

@@ -16,7 +16,7 @@ mod lines;
 mod view;
 
 use arena::{Arena, Key, Regular};
-pub use lines::DecodedLines;
+pub use lines::{DecodedLines, lines_of};
 pub use view::DecisionView;
 
 /// Why a line is no decision.
@@ -47,6 +47,7 @@ pub enum Misuse {
     GroupCount,
     NotWatermark,
     DeadLetterCount,
+    NoText,
 }
 
 impl fmt::Display for Misuse {
@@ -59,6 +60,7 @@ impl fmt::Display for Misuse {
             Misuse::GroupCount => "a shape is bound to as many group indexes as it has groups",
             Misuse::NotWatermark => "only a regular decision of the watermark basis takes a derived as-of",
             Misuse::DeadLetterCount => "the digest takes the line of each dead letter",
+            Misuse::NoText => "the text ends before its lines do",
         })
     }
 }

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from ofs import _core
 from ofs.contracts import DecisionRecord
+from ofs.sources.decisions import LinesOfText
 from tests.unit.core.records import FINGERPRINT, decision, decision_with, json_object, pins
 
 INT64_MIN = -(2**63)
@@ -36,6 +37,30 @@ def test_decisions_stand_in_order_of_first_appearance() -> None:
     assert decisions.lines(0, 2) == [0, 1]
     assert (len(decisions), decisions.line_count, decisions.duplicates) == (2, 5, 3)
     assert (decisions.dead_letters(), decisions.irregular()) == ([], [])
+
+
+def test_lines_of_a_text_are_those_of_the_list() -> None:
+    """The core splits a text as the source does: empty lines, one without an end, and none at all."""
+    a, b = decision("a"), decision("b")
+    for text, last in [
+        (b"", None),
+        (b"", a),
+        (b"\n", b""),
+        (a + b"\n\n", b),
+        (a + b"\r\n" + b + b"\n", b""),
+        (b"\n\n" + b, None),
+    ]:
+        lines = LinesOfText(text, text.rfind(b"\n") + 1, last)
+        found, expected = _core.Decisions(), _core.Decisions()
+        found.append(found.decode(lines))
+        expected.append(expected.decode(list(lines)))
+        for decisions in (found, expected):
+            decisions.seal()
+        dead = [lines[line] for line, _ in expected.dead_letters()]
+        assert (found.line_count, found.digest(dead)) == (len(lines), expected.digest(dead))
+        assert found.dead_letters() == expected.dead_letters()
+    with pytest.raises(ValueError, match="ends before its lines"):
+        _core.Decisions.decode(LinesOfText(b"a\n", 3, None))
 
 
 def test_decisions_that_differ_under_one_id_are_all_dead_letters() -> None:

@@ -1,5 +1,8 @@
 //! Lines, each decoded alone: pure, so that it may be done on any thread. Only taking them up has an order.
 
+use std::io::BufRead;
+use std::iter;
+
 use super::DeadLetter;
 use super::arena::{Arena, Regular, length};
 use super::form::Form;
@@ -41,6 +44,16 @@ impl DecodedLines {
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
+}
+
+/// The lines of a text, each of which has an end.
+pub fn lines_of(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = text;
+    iter::from_fn(move || {
+        let line = rest;
+        let length = rest.skip_until(b'\n').ok()?;
+        line.get(..length.checked_sub(1)?)
+    })
 }
 
 /// Reads line after line. What a line is depends on nothing but the line.

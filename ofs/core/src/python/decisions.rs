@@ -5,7 +5,7 @@ use pyo3::pybacked::PyBackedBytes;
 
 use super::queries::PyQueries;
 use super::{checked_range, value_error};
-use crate::decisions::{Decisions, DecodedLines, Misuse};
+use crate::decisions::{Decisions, DecodedLines, Misuse, lines_of};
 use crate::digest::hex;
 use crate::queries::Queries;
 use crate::shapes::Shape;
@@ -14,6 +14,15 @@ use crate::shapes::Shape;
 #[pyclass(name = "Decisions", module = "ofs._core")]
 pub struct PyDecisions {
     pub inner: Decisions,
+}
+
+/// Lines as a source gives them.
+#[derive(FromPyObject)]
+enum Lines {
+    /// Those that end before `stop`, and a last one.
+    OfText { text: PyBackedBytes, stop: usize, last: Option<PyBackedBytes> },
+    #[pyo3(transparent)]
+    List(Vec<PyBackedBytes>),
 }
 
 impl PyDecisions {
@@ -32,8 +41,15 @@ impl PyDecisions {
     }
 
     #[staticmethod]
-    fn decode(py: Python<'_>, lines: Vec<PyBackedBytes>) -> PyDecodedLines {
-        PyDecodedLines { inner: py.detach(|| DecodedLines::of(lines.iter().map(|line| &**line))) }
+    fn decode(py: Python<'_>, lines: Lines) -> PyResult<PyDecodedLines> {
+        let inner: Result<DecodedLines, Misuse> = py.detach(|| match &lines {
+            Lines::OfText { text, stop, last } => {
+                let text = text.get(..*stop).ok_or(Misuse::NoText)?;
+                Ok(DecodedLines::of(lines_of(text).chain(last.iter().map(|line| &**line))))
+            }
+            Lines::List(lines) => Ok(DecodedLines::of(lines.iter().map(|line| &**line))),
+        });
+        Ok(PyDecodedLines { inner: inner.map_err(value_error)? })
     }
 
     fn append(&mut self, py: Python<'_>, lines: &PyDecodedLines) -> PyResult<()> {
