@@ -109,9 +109,8 @@ class Decisions(_Memory):
     def __call__(self) -> Figures:
         figures = Figures()
         if self.mutator.chance.random() < 0.5:
-            named = (b'"decision_id":"', b'"decision_id":"%d')
-            alike = self.mutator.draw_alike(LINES)
-            lines = [line.replace(named[0], named[1] % number) for number, line in enumerate(alike)]
+            name, alike = b'"decision_id": "', self.mutator.draw_alike(LINES)
+            lines = [line.replace(name, name + str(number).encode()) for number, line in enumerate(alike)]
         else:
             lines = [self.mutator.draw() for _ in range(LINES)]
         if self.mutator.chance.random() < 0.2:
