@@ -1,9 +1,11 @@
 //! The state of one partition: records folded in offset order into the logs of keys, and queries answered at cuts.
 
+pub mod ahead;
 pub mod counts;
 pub mod firsts;
 pub mod keys;
 pub mod lazy;
+pub mod name;
 pub mod rows;
 pub mod stairs;
 pub mod stored;
@@ -22,6 +24,7 @@ use crate::keylog::{Contribution, Sight};
 use crate::plan::{GroupPlan, Plan};
 use crate::queries::{Asked, Queries, Row};
 use crate::record::AsOfBasis;
+use ahead::STRETCH;
 use counts::{Counts, GroupCounts, Odd, Span};
 use firsts::{First, Firsts};
 use keys::{Keys, Known};
@@ -80,6 +83,8 @@ pub struct Drained {
 struct Scratch {
     values: Vec<Option<i64>>,
     spots: Vec<usize>,
+    /// Groups, and places of logs.
+    places: Vec<(usize, usize)>,
 }
 
 /// A first copy in a scope, on its way to the groups.
@@ -137,16 +142,19 @@ impl Fold {
     /// `needs` would have named; the record at hand is then not applied.
     pub fn apply(&mut self, batch: &Decoded, first: usize, limit: i64, queries: &mut Queries) -> Result<usize, String> {
         self.check_batch(batch)?;
-        let mut place = first;
-        for item in batch.items().iter().skip(first).take_while(|item| item.offset < limit) {
-            self.reach(item.offset)?;
-            self.answer(queries, item.offset)?;
-            self.apply_one(batch, item)?;
-            place += 1;
+        let items = batch.items().get(first..).unwrap_or_default();
+        let items = &items[..items.iter().take_while(|item| item.offset < limit).count()];
+        for stretch in items.chunks(STRETCH) {
+            self.read_ahead(batch, stretch, queries);
+            for item in stretch {
+                self.reach(item.offset)?;
+                self.answer(queries, item.offset)?;
+                self.apply_one(batch, item)?;
+            }
         }
         let frontier = self.frontier;
         self.answer(queries, frontier)?;
-        Ok(place)
+        Ok(first + items.len())
     }
 
     /// Moves the frontier to the next record. Raises, as text, where it is out of order.

@@ -1,4 +1,4 @@
-//! The log of one key: its contributions in the total order of a partition, (event time, offset), as columns.
+//! The log of one key: its contributions in the total order of a partition, (event time, offset).
 
 pub mod breaks;
 pub mod column;
@@ -7,7 +7,7 @@ pub mod indexes;
 pub mod texts;
 pub mod tracks;
 
-use column::{Column, Keep};
+use column::{Column, Columns, Keep};
 use indexes::{Declared, Indexes};
 use texts::Texts;
 use tracks::Tracks;
@@ -32,26 +32,44 @@ pub struct Sight {
 }
 
 /// Contributions of a key, sorted; the largest offset and log timestamp tell at once whether a query sees all of it.
+///
+/// What searches and sums read (times, columns) stands apart from what few read.
 #[derive(Debug)]
 pub struct KeyLog {
     times: Vec<i64>,
-    offsets: Vec<i64>,
-    log_ts: Vec<i64>,
-    columns: Vec<Column>,
+    columns: Columns,
+    marks: Vec<Mark>,
     offset_max: i64,
     log_ts_max_us: i64,
-    /// Where the last search of each edge ended; only ever a hint. Empty until the first search.
-    hints: Vec<usize>,
+    /// Where the last search of each of the first edges ended; only ever a hint.
+    near: [u32; NEAR],
     undrained: usize,
     /// Contributions at offsets below this one are not here, if there are any.
     missing_below: i64,
-    /// Of a long log that was queried.
-    indexes: Option<Box<Indexes>>,
-    /// Of a log whose answers tell changes only.
-    tracks: Option<Box<Tracks>>,
+    rare: Option<Box<Rare>>,
     /// Indexes or tracks were made since `take_grown`.
     has_grown: bool,
 }
+
+/// Where a contribution came from.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    offset: i64,
+    log_ts_us: i64,
+}
+
+/// What not every log has.
+#[derive(Debug, Default)]
+struct Rare {
+    /// Hints of further edges.
+    far: Vec<u32>,
+    /// Of a long log that was queried.
+    indexes: Option<Indexes>,
+    /// Of a log whose answers tell changes only.
+    tracks: Option<Box<Tracks>>,
+}
+
+const NEAR: usize = 4;
 
 /// Logs, and ranges of them, up to this length are read as they are.
 pub const SHORT: usize = 64;
@@ -59,20 +77,28 @@ pub const SHORT: usize = 64;
 /// What an allocation takes beside its bytes, about.
 pub const ALLOCATION: usize = 16;
 
+/// Contributions that the first allocation has room for.
+const ROOM: usize = 4;
+
+/// Room for `count` more: a quarter of what is there, so that little stays unused.
+fn make_room<T>(items: &mut Vec<T>, count: usize) {
+    if items.capacity() - items.len() < count {
+        items.reserve_exact((count * ROOM).max(items.len() / 4));
+    }
+}
+
 impl KeyLog {
     pub fn new(columns: usize) -> Self {
         KeyLog {
             times: Vec::new(),
-            offsets: Vec::new(),
-            log_ts: Vec::new(),
-            columns: (0..columns).map(|_| Column::default()).collect(),
+            columns: Columns::new(columns),
+            marks: Vec::new(),
             offset_max: i64::MIN,
             log_ts_max_us: i64::MIN,
-            hints: Vec::new(),
+            near: [0; NEAR],
             undrained: 0,
             missing_below: i64::MIN,
-            indexes: None,
-            tracks: None,
+            rare: None,
             has_grown: false,
         }
     }
@@ -87,68 +113,80 @@ impl KeyLog {
 
     /// Inserts in order; cheap near the end. `keeps` tells each column's prefix sums, and is the same at every call.
     pub fn insert(&mut self, contribution: &Contribution<'_>, keeps: &[Keep]) {
-        let order = (contribution.time_us, contribution.offset);
-        let mut at = self.times.len();
-        if at > 0 && (self.times[at - 1], self.offsets[at - 1]) > order {
-            at = seek(&self.times, contribution.time_us, at);
-            while at < self.times.len() && (self.times[at], self.offsets[at]) < order {
-                at += 1;
-            }
+        let Contribution { time_us, offset, log_ts_us, values } = *contribution;
+        let at = self.place_of(time_us, offset);
+        make_room(&mut self.times, 1);
+        self.times.insert(at, time_us);
+        make_room(&mut self.marks, 1);
+        self.marks.insert(at, Mark { offset, log_ts_us });
+        self.columns.insert(at, values, keeps);
+        if let Some(rare) = &mut self.rare {
+            rare.shift(at);
         }
-        self.times.insert(at, contribution.time_us);
-        self.offsets.insert(at, contribution.offset);
-        self.log_ts.insert(at, contribution.log_ts_us);
-        for ((column, value), keep) in self.columns.iter_mut().zip(contribution.values).zip(keeps) {
-            column.insert(at, *value, *keep);
-        }
-        if let Some(indexes) = &mut self.indexes {
-            indexes.cut(at);
-        }
-        if let Some(tracks) = &mut self.tracks {
-            tracks.shift(at);
-        }
-        self.offset_max = self.offset_max.max(contribution.offset);
-        self.log_ts_max_us = self.log_ts_max_us.max(contribution.log_ts_us);
+        self.offset_max = self.offset_max.max(offset);
+        self.log_ts_max_us = self.log_ts_max_us.max(log_ts_us);
         self.undrained += 1;
+    }
+
+    fn place_of(&self, time_us: i64, offset: i64) -> usize {
+        let length = self.times.len();
+        let is_behind = |last: &i64| *last < time_us || *last == time_us && self.marks[length - 1].offset < offset;
+        if self.times.last().is_none_or(is_behind) {
+            return length;
+        }
+        let mut at = seek(&self.times, time_us, length);
+        while at < self.times.len() && self.times[at] == time_us && self.marks[at].offset < offset {
+            at += 1;
+        }
+        at
     }
 
     /// The position of the first contribution at or after `time_us`; `edge` names the search, for its hint.
     pub fn seek(&mut self, edge: usize, time_us: i64) -> usize {
-        if self.hints.len() <= edge {
-            self.hints.resize(edge + 1, 0);
-        }
-        let hint = seek(&self.times, time_us, self.hints[edge]);
-        self.hints[edge] = hint;
-        hint
+        let hint = match self.near.get_mut(edge) {
+            Some(hint) => hint,
+            None => self.rare.get_or_insert_default().hint(edge - NEAR),
+        };
+        let at = seek(&self.times, time_us, *hint as usize);
+        *hint = u32::try_from(at).unwrap_or(u32::MAX);
+        at
+    }
+
+    /// Reads what an insertion at the end and searches near the last ones will read; what comes of it means nothing.
+    pub fn touch(&self) -> i64 {
+        let ends = self.near.iter().map(|hint| *hint as usize).chain([self.times.len().saturating_sub(1)]);
+        let read = ends.map(|at| self.times.get(at).copied().unwrap_or(0).wrapping_add(self.columns.touch(at)));
+        let last = self.marks.last().map_or(0, |mark| mark.offset);
+        read.fold(last, i64::wrapping_add)
     }
 
     /// Brings the indexes up to what the log holds, and makes them once it is long. Bounds: `declared` is the same at every
     /// call, `texts` are those of the columns.
     pub fn index(&mut self, declared: &Declared, texts: &Texts) {
-        if self.indexes.is_none() {
+        if self.indexes().is_none() {
             if self.len() <= SHORT || *declared == Declared::default() {
                 return;
             }
-            self.indexes = Some(Box::new(Indexes::new(declared)));
+            self.rare.get_or_insert_default().indexes = Some(Indexes::new(declared));
             self.has_grown = true;
         }
-        if let Some(indexes) = &mut self.indexes {
+        if let Some(indexes) = self.rare.as_mut().and_then(|rare| rare.indexes.as_mut()) {
             indexes.extend(&self.times, &self.columns, texts);
         }
     }
 
     /// Covers the log since `index`, if it is long.
     pub fn indexes(&self) -> Option<&Indexes> {
-        self.indexes.as_deref()
+        self.rare.as_ref().and_then(|rare| rare.indexes.as_ref())
     }
 
     /// The tracks, to be put back.
     pub fn take_tracks(&mut self) -> Option<Box<Tracks>> {
-        self.tracks.take()
+        self.rare.as_mut().and_then(|rare| rare.tracks.take())
     }
 
     pub fn put_tracks(&mut self, tracks: Box<Tracks>, are_new: bool) {
-        self.tracks = Some(tracks);
+        self.rare.get_or_insert_default().tracks = Some(tracks);
         self.has_grown |= are_new;
     }
 
@@ -179,12 +217,11 @@ impl KeyLog {
             stored.visible(i64::MIN, i64::MAX, Sight { cut: self.missing_below, logged_before_us: None }, keeps)
         };
         let newer = std::mem::replace(self, older);
-        let mut values = Vec::with_capacity(newer.columns.len());
+        let mut values = Vec::with_capacity(newer.columns.width());
         for at in 0..newer.len() {
             newer.read(at, &mut values);
             self.insert(&newer.contribution(at, &values), keeps);
         }
-        self.hints.clear();
         self.undrained = undrained;
     }
 
@@ -195,18 +232,17 @@ impl KeyLog {
 
     /// What the log takes beside itself.
     pub fn bytes(&self) -> usize {
-        let rows = [&self.times, &self.offsets, &self.log_ts].map(Vec::capacity).iter().sum::<usize>();
-        let columns = self.columns.iter().map(Column::bytes).sum::<usize>() + size_of_val(&self.columns[..]);
-        let indexes = self.indexes.as_ref().map_or(0, |indexes| indexes.bytes());
-        let tracks = self.tracks.as_ref().map_or(0, |tracks| tracks.bytes());
-        (rows + self.hints.capacity()) * size_of::<i64>() + columns + indexes + tracks + 5 * ALLOCATION
+        let times = self.times.capacity() * size_of::<i64>();
+        let marks = self.marks.capacity() * size_of::<Mark>();
+        let rare = self.rare.as_ref().map_or(0, |rare| rare.bytes());
+        times + marks + self.columns.bytes() + rare + 2 * ALLOCATION
     }
 
     /// Changes the present values of a column; None leaves one as it is.
     pub fn replace(&mut self, column: usize, change: impl FnMut(i64) -> Option<i64>) {
-        if let Some(column) = self.columns.get_mut(column) {
-            column.replace(change);
-            self.indexes = None;
+        self.columns.replace(column, change);
+        if let Some(rare) = &mut self.rare {
+            rare.indexes = None;
         }
     }
 
@@ -218,10 +254,11 @@ impl KeyLog {
     pub fn visible(&self, start_us: i64, end_us: i64, sight: Sight, keeps: &[Keep]) -> KeyLog {
         let lo = self.times.partition_point(|time| *time < start_us);
         let hi = self.times.partition_point(|time| *time < end_us);
-        let mut log = KeyLog::new(self.columns.len());
-        let mut values = Vec::with_capacity(self.columns.len());
+        let mut log = KeyLog::new(self.columns.width());
+        let mut values = Vec::with_capacity(self.columns.width());
         for at in lo..hi.max(lo) {
-            if self.offsets[at] >= sight.cut || sight.logged_before_us.is_some_and(|before| self.log_ts[at] >= before) {
+            let Mark { offset, log_ts_us } = self.marks[at];
+            if offset >= sight.cut || sight.logged_before_us.is_some_and(|before| log_ts_us >= before) {
                 continue;
             }
             self.read(at, &mut values);
@@ -232,11 +269,12 @@ impl KeyLog {
 
     fn read(&self, at: usize, values: &mut Vec<Option<i64>>) {
         values.clear();
-        values.extend(self.columns.iter().map(|column| column.get(at)));
+        values.extend((0..self.columns.width()).map(|place| self.columns.column(place).get(at)));
     }
 
     fn contribution<'a>(&self, at: usize, values: &'a [Option<i64>]) -> Contribution<'a> {
-        Contribution { time_us: self.times[at], offset: self.offsets[at], log_ts_us: self.log_ts[at], values }
+        let Mark { offset, log_ts_us } = self.marks[at];
+        Contribution { time_us: self.times[at], offset, log_ts_us, values }
     }
 
     /// Whether nothing was inserted since the last drain.
@@ -246,15 +284,15 @@ impl KeyLog {
 
     /// Hands out the contributions inserted since the last drain, all at offsets from `from` on, in the log's order.
     pub fn drain(&mut self, from: i64, mut each: impl FnMut(&Contribution<'_>)) {
-        let mut at = self.offsets.len();
+        let mut at = self.len();
         let mut missing = self.undrained;
         while at > 0 && missing > 0 {
             at -= 1;
-            missing -= usize::from(self.offsets[at] >= from);
+            missing -= usize::from(self.marks[at].offset >= from);
         }
-        let mut values = Vec::with_capacity(self.columns.len());
-        for at in at..self.offsets.len() {
-            if self.offsets[at] >= from {
+        let mut values = Vec::with_capacity(self.columns.width());
+        for at in at..self.len() {
+            if self.marks[at].offset >= from {
                 self.read(at, &mut values);
                 each(&self.contribution(at, &values));
             }
@@ -271,12 +309,42 @@ impl KeyLog {
         &self.times
     }
 
-    pub fn offsets(&self) -> &[i64] {
-        &self.offsets
+    /// Of the contribution at a position.
+    pub fn offset(&self, at: usize) -> i64 {
+        self.marks[at].offset
     }
 
-    pub fn column(&self, column: usize) -> &Column {
-        &self.columns[column]
+    pub fn offsets(&self) -> impl Iterator<Item = i64> {
+        self.marks.iter().map(|mark| mark.offset)
+    }
+
+    pub fn column(&self, column: usize) -> Column<'_> {
+        self.columns.column(column)
+    }
+}
+
+impl Rare {
+    fn hint(&mut self, edge: usize) -> &mut u32 {
+        if self.far.len() <= edge {
+            self.far.resize(edge + 1, 0);
+        }
+        &mut self.far[edge]
+    }
+
+    /// Follows an insertion.
+    fn shift(&mut self, at: usize) {
+        if let Some(indexes) = &mut self.indexes {
+            indexes.cut(at);
+        }
+        if let Some(tracks) = &mut self.tracks {
+            tracks.shift(at);
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let indexes = self.indexes.as_ref().map_or(0, |indexes| indexes.bytes());
+        let tracks = self.tracks.as_ref().map_or(0, |tracks| tracks.bytes());
+        size_of::<Rare>() + self.far.capacity() * size_of::<u32>() + indexes + tracks + 2 * ALLOCATION
     }
 }
 
@@ -327,7 +395,7 @@ mod tests {
     fn contributions_stand_in_the_order_of_time_and_offset() {
         let log = log_of(&[(5, 0), (3, 1), (5, 2), (9, 3), (3, 4), (5, 5), (1, 6)]);
         assert_eq!(log.times(), [1, 3, 3, 5, 5, 5, 9]);
-        assert_eq!(log.offsets(), [6, 1, 4, 0, 2, 5, 3]);
+        assert_eq!(log.offsets().collect::<Vec<i64>>(), [6, 1, 4, 0, 2, 5, 3]);
         assert_eq!(log.column(0).sum(1, 5), 1 + 4 + 2);
     }
 
@@ -352,9 +420,13 @@ mod tests {
         assert!(!log.sees_all(Sight { cut: 3, logged_before_us: None }));
         assert!(!log.sees_all(Sight { cut: 4, logged_before_us: Some(30) }));
         assert!(log.sees_all(Sight { cut: 4, logged_before_us: Some(31) }));
-        assert_eq!(log.visible(4, 7, all, &keep).offsets(), [0, 3]);
-        assert_eq!(log.visible(0, 9, Sight { cut: 2, logged_before_us: None }, &keep).offsets(), [1, 0]);
-        assert_eq!(log.visible(0, 9, Sight { cut: 9, logged_before_us: Some(20) }, &keep).offsets(), [1, 0]);
+        let seen = |start_us, end_us, cut, logged_before_us| {
+            let log = log.visible(start_us, end_us, Sight { cut, logged_before_us }, &keep);
+            log.offsets().collect::<Vec<i64>>()
+        };
+        assert_eq!(seen(4, 7, 4, None), [0, 3]);
+        assert_eq!(seen(0, 9, 2, None), [1, 0]);
+        assert_eq!(seen(0, 9, 9, Some(20)), [1, 0]);
     }
 
     #[test]
@@ -369,7 +441,8 @@ mod tests {
         assert!(!log.is_whole());
         log.complete(log_of(&[(5, 0), (3, 1), (7, 2), (6, 3)]), &keep);
         assert!(log.is_whole());
-        assert_eq!((log.times(), log.offsets()), (whole.times(), whole.offsets()));
+        assert_eq!(log.times(), whole.times());
+        assert!(log.offsets().eq(whole.offsets()));
         assert_eq!(log.column(0).sum(0, 4), whole.column(0).sum(0, 4));
         let mut fresh = Vec::new();
         log.drain(3, |row| fresh.push(row.offset));

@@ -69,11 +69,15 @@ impl Firsts {
         None
     }
 
+    /// Whether the first copy is here.
+    pub fn is_resident(&self, id: &Half) -> bool {
+        self.places.find(slot(id), |place| self.items[*place - self.dropped].id == *id).is_some()
+    }
+
     /// Whether all is here that `meet` needs to tell.
     pub fn is_known(&self, id: &Half) -> bool {
-        let Firsts { items, places, dropped, .. } = self;
         self.stored.is_nothing()
-            || places.find(slot(id), |place| items[*place - *dropped].id == *id).is_some()
+            || self.is_resident(id)
             || self.supplied.contains_key(id)
             || !self.stored.may_hold(|| *id)
     }

@@ -6,6 +6,7 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::firsts::{Half, half};
+use super::name::Name;
 use super::stored::Stored;
 use crate::digest::sha256;
 use crate::keylog::texts::Texts;
@@ -15,12 +16,15 @@ use crate::plan::GroupPlan;
 #[derive(Debug)]
 pub struct Entry {
     pub scope: usize,
-    pub key: Box<str>,
+    pub key: Name,
     pub log: KeyLog,
     used: u32,
     /// What it takes beside its place, as it was counted.
     bytes: usize,
 }
+
+/// From so many keys on they are taken to lie outside the caches.
+const LARGE: usize = 2_000;
 
 /// What is known of a key.
 #[derive(Debug)]
@@ -118,6 +122,15 @@ impl Keys {
         self.drain(|entry| entry.log.set_drained());
     }
 
+    /// Whether there are many keys.
+    pub fn is_large(&self) -> bool {
+        self.entries.len() >= LARGE
+    }
+
+    pub fn log_at(&self, place: usize) -> Option<&KeyLog> {
+        self.entries.get(place).map(|entry| &entry.log)
+    }
+
     /// How many contributions all logs hold.
     pub fn contributions(&self) -> usize {
         self.entries.iter().map(|entry| entry.log.len()).sum()
@@ -185,22 +198,23 @@ impl Keys {
         }
         let entry = entries.swap_remove(place);
         *heap -= entry.bytes;
-        stored.add(|| digest(entry.scope, &entry.key));
+        stored.add(|| digest(entry.scope, entry.key.as_bytes()));
     }
 
     fn may_be_stored(&self, scope: usize, key: &str) -> bool {
-        self.stored.may_hold(|| digest(scope, key))
+        self.stored.may_hold(|| digest(scope, key.as_bytes()))
     }
 
-    fn place(&self, scope: usize, key: &str) -> Option<usize> {
-        let hash = self.hasher.hash_one((scope, key));
+    /// Where the log of a key stands, until one is dropped.
+    pub fn place(&self, scope: usize, key: &str) -> Option<usize> {
+        let hash = self.hasher.hash_one((scope, key.as_bytes()));
         self.places.find(hash, |place| self.entries[*place].is(scope, key)).copied()
     }
 
     fn open(&mut self, scope: usize, key: &str, log: KeyLog) -> usize {
         let Keys { entries, places, hasher, heap, .. } = self;
         let place = entries.len();
-        let mut entry = Entry { scope, key: key.into(), log, used: 0, bytes: 0 };
+        let mut entry = Entry { scope, key: Name::new(key), log, used: 0, bytes: 0 };
         entry.recount(heap);
         places.insert_unique(entry.hash(hasher), place, |place| entries[*place].hash(hasher));
         entries.push(entry);
@@ -210,24 +224,24 @@ impl Keys {
 
 impl Entry {
     fn is(&self, scope: usize, key: &str) -> bool {
-        self.scope == scope && *self.key == *key
+        self.scope == scope && self.key.as_bytes() == key.as_bytes()
     }
 
     fn hash(&self, hasher: &DefaultHashBuilder) -> u64 {
-        hasher.hash_one((self.scope, &*self.key))
+        hasher.hash_one((self.scope, self.key.as_bytes()))
     }
 
     /// Counts its bytes again, in the sum over all too.
     fn recount(&mut self, heap: &mut usize) {
         *heap -= self.bytes;
-        self.bytes = self.key.len() + ALLOCATION + self.log.bytes();
+        self.bytes = self.key.heap() + ALLOCATION + self.log.bytes();
         *heap += self.bytes;
     }
 }
 
 /// Names a key in a filter: the same in every process, unlike the hasher's.
-fn digest(scope: usize, key: &str) -> Half {
-    half(sha256(&[&(scope as u64).to_be_bytes(), key.as_bytes()].concat()))
+fn digest(scope: usize, key: &[u8]) -> Half {
+    half(sha256(&[&(scope as u64).to_be_bytes(), key].concat()))
 }
 
 #[cfg(test)]
@@ -243,7 +257,7 @@ mod tests {
 
     fn log_of(keys: &mut Keys, key: &str) -> Option<Vec<i64>> {
         match keys.look(0, key, 9) {
-            Known::Log(log) => Some(log.offsets().to_vec()),
+            Known::Log(log) => Some(log.offsets().collect()),
             Known::Nothing => Some(Vec::new()),
             Known::Missing => None,
         }

@@ -53,7 +53,7 @@ impl Extremes {
     }
 
     /// Covers the column. Bounds: `texts` are those of the column.
-    pub fn extend(&mut self, column: &Column, texts: &Texts) {
+    pub fn extend(&mut self, column: Column<'_>, texts: &Texts) {
         let ranked = self.ranked;
         let fold = |items: &mut dyn Iterator<Item = Option<i64>>| {
             items.fold(None, |best, item| ranked.pick(texts, best, item))
@@ -78,7 +78,7 @@ impl Extremes {
     }
 
     /// The raw extreme of the present values of `[lo, hi)`. Bounds: the column is covered.
-    pub fn get(&self, column: &Column, texts: &Texts, mut lo: usize, mut hi: usize) -> Option<i64> {
+    pub fn get(&self, column: Column<'_>, texts: &Texts, mut lo: usize, mut hi: usize) -> Option<i64> {
         let mut best = None;
         for level in 0..=self.levels.len() {
             let item = |at: usize| match level.checked_sub(1) {
@@ -107,7 +107,7 @@ impl Extremes {
 
 #[cfg(test)]
 mod tests {
-    use super::super::column::Keep;
+    use super::super::column::{Columns, Keep};
     use super::*;
 
     /// A fixed scattering of numbers.
@@ -115,7 +115,7 @@ mod tests {
         (number.wrapping_mul(2_654_435_761) >> 7) % below
     }
 
-    fn check(column: &Column, extremes: &Extremes, texts: &Texts, lo: usize, hi: usize) {
+    fn check(column: Column<'_>, extremes: &Extremes, texts: &Texts, lo: usize, hi: usize) {
         let mut values: Vec<i64> = (lo..hi).filter_map(|at| column.get(at)).collect();
         let ranked = extremes.ranked;
         values.sort_by_key(|raw| {
@@ -133,25 +133,27 @@ mod tests {
             texts.intern(&format!("t{number:02}"));
         }
         for (is_text, largest) in [(false, false), (false, true), (true, false), (true, true)] {
-            let (mut column, mut length) = (Column::default(), 0);
+            let (mut columns, mut length) = (Columns::new(1), 0);
             let mut extremes = Extremes::new(Ranked { column: 0, is_text, largest });
             for number in 0..1_500 {
                 let back = if number % 5 == 0 { scatter(number, 40) } else { 0 };
                 let at = if number % 401 == 0 { scatter(number, length + 1) } else { length - back.min(length) };
                 let value = (scatter(number + 9, 7) > 0).then(|| scatter(number, 50) as i64);
-                column.insert(at, value, Keep::default());
+                columns.insert(at, &[value], &[Keep::default()]);
+                let column = columns.column(0);
                 length += 1;
                 extremes.cut(at);
                 if number % 3 == 0 {
-                    extremes.extend(&column, &texts);
+                    extremes.extend(column, &texts);
                     let (one, other) = (scatter(number, length + 1), scatter(number + 1, length + 1));
-                    check(&column, &extremes, &texts, one.min(other), one.max(other));
-                    check(&column, &extremes, &texts, one.min(length), length);
+                    check(column, &extremes, &texts, one.min(other), one.max(other));
+                    check(column, &extremes, &texts, one.min(length), length);
                 }
             }
-            extremes.extend(&column, &texts);
-            check(&column, &extremes, &texts, 0, length);
-            check(&column, &extremes, &texts, 5, 5);
+            let column = columns.column(0);
+            extremes.extend(column, &texts);
+            check(column, &extremes, &texts, 0, length);
+            check(column, &extremes, &texts, 5, 5);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::ALLOCATION;
 use super::breaks::Breaks;
-use super::column::Column;
+use super::column::Columns;
 use super::extremes::{Extremes, Ranked};
 use super::texts::Texts;
 
@@ -34,10 +34,11 @@ impl Indexes {
     }
 
     /// Covers the log.
-    pub fn extend(&mut self, times: &[i64], columns: &[Column], texts: &Texts) {
+    pub fn extend(&mut self, times: &[i64], columns: &Columns, texts: &Texts) {
         for extremes in &mut self.extremes {
-            if let Some(column) = columns.get(extremes.ranked.column) {
-                extremes.extend(column, texts);
+            let place = extremes.ranked.column;
+            if place < columns.width() {
+                extremes.extend(columns.column(place), texts);
             }
         }
         self.breaks.iter_mut().for_each(|breaks| breaks.extend(times));

@@ -21,7 +21,7 @@ pub fn query(slice: &Slice<'_>, field: TypedField, last: bool, k: usize, as_of_u
     for _ in 0..present.min(k) {
         let Some((place, raw)) = column.first_present(at, hi) else { break };
         put_u64(out, distance(as_of_us, log.times()[place]));
-        put_i64(out, log.offsets()[place]);
+        put_i64(out, log.offset(place));
         Atom::of(raw, field.kind, texts).encode(out);
         at = place + 1;
     }

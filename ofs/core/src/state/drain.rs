@@ -154,7 +154,7 @@ fn drain_keys(group: &GroupPlan, keys: &mut Keys, from: i64, context: &Context<'
     let kinds = column_kinds(context.plan, group);
     let mut segment = Vec::new();
     keys.drain(|Entry { scope, key, log, .. }| {
-        let Some(scope) = context.scopes.get(*scope) else { return };
+        let (Some(scope), key) = (context.scopes.get(*scope), key.as_bytes()) else { return };
         segment.clear();
         let mut first = i64::MAX;
         log.drain(from, |contribution| {
@@ -168,7 +168,7 @@ fn drain_keys(group: &GroupPlan, keys: &mut Keys, from: i64, context: &Context<'
                 out.extend_from_slice(&digest);
                 // a key is part of a record and so below 16 MiB
                 out.extend_from_slice(&(key.len() as u32).to_be_bytes());
-                out.extend_from_slice(key.as_bytes());
+                out.extend_from_slice(key);
                 out.extend_from_slice(&first.to_be_bytes());
             },
             |out| out.extend_from_slice(&segment),
