@@ -106,6 +106,9 @@ class Decisions:
         excluded, have an as-of, and have a cut there with cut_from <= cut < cut_to; sorted by cut, then index."""
     def cut_max(self, stream: str, partition: int, lo: int, hi: int) -> int:
         """The largest cut there of the answerable or still to be derived decisions `[lo, hi)`; -1 when none."""
+    def as_of_min(self, lo: int) -> int:
+        """The smallest as-of of the regular decisions from `lo` on: INT64_MIN where one has the watermark basis,
+        INT64_MAX where there is none."""
 
 @final
 class DecodedLines:
@@ -203,6 +206,10 @@ class Fold:
     def catch_up(self, queries: Queries, scans: int) -> bool:
         """Answer the queries with a cut at or behind the frontier, later offsets left out; stop once `scans`
         contributions were passed for that in all of the fold's life. Whether all of them are answered."""
+    def forget(self, as_of_us: int, at_once: bool) -> None:
+        """No query with an as-of before this one will come (one that does raises ValueError): what none but those would
+        see may be dropped, when a log would else grow, or, `at_once`, with every contribution to it. Not for a fold
+        whose state is drained."""
     def advance(self, to: int, queries: Queries) -> None:
         """No record lies between the frontier and `to`: move it there (what was passed over are holes) and answer
         every query with cut <= to, also those behind the frontier (later offsets are left out).

@@ -13,6 +13,7 @@ from typing import Final
 SECOND_US: Final = 1_000_000
 MAX_DURATION_US: Final = 2**53 - 1  # the largest integer that canonical JSON writes as a number
 INT64_MAX: Final = 2**63 - 1
+INT64_MIN: Final = -(2**63)
 
 _UNIT_US: Final = {
     "us": 1,

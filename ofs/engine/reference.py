@@ -17,8 +17,8 @@ from ofs.parity.records import Rebuilt, parity_result
 from ofs.planner.decisions import DeadLetterReason, Decision, decode_decision
 from ofs.ports import RecordBatch
 from ofs.semantics import Group, PartitionHistory, Question, identity
+from ofs.units import INT64_MIN
 
-_INT64_MIN: Final = -(2**63)
 ShapeKey = tuple[Any, ...]
 
 
@@ -163,7 +163,7 @@ class ReferenceDecisions:
         columns.indexes.append(index)
         columns.as_of_us.append(decision.as_of_us)
         decided_us = decision.as_of_us if decision.decided_us is None else decision.decided_us
-        columns.decided_us.append(_INT64_MIN if decided_us is None else decided_us)
+        columns.decided_us.append(INT64_MIN if decided_us is None else decided_us)
         columns.cuts.append([cut[partition] for partition in sorted(cut)])
         return position
 
@@ -226,6 +226,9 @@ class ReferenceDecisions:
             if self.is_bound(index)
         )
         return max(cuts, default=-1)
+
+    def as_of_min(self, lo: int) -> int:  # noqa: ARG002  (nothing is ever forgotten)
+        return INT64_MIN
 
     def is_bound(self, index: int) -> bool:
         entry = self._entries[index]
@@ -319,6 +322,9 @@ class ReferenceFold:
     def catch_up(self, queries: Any, scans: int) -> bool:  # noqa: ARG002  (a history is scanned at any cut)
         queries.answer(self._history.frontier, self._history)
         return True
+
+    def forget(self, as_of_us: int, at_once: bool) -> None:  # noqa: FBT001
+        """Nothing is forgotten here."""
 
     def advance(self, to: int, queries: Any) -> None:
         self._history.advance(to)

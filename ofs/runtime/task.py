@@ -13,11 +13,13 @@ from ofs.ports import EventLog, RecordBatch
 from ofs.runtime.feed import Feed, Submit
 from ofs.runtime.stages import Stages
 from ofs.runtime.task_state import OpenStore, StateOptions, TaskState
-from ofs.units import INT64_MAX
+from ofs.units import INT64_MAX, INT64_MIN
 
 _ANY_CUT: Final = INT64_MAX
 # what folding a record costs, in contributions that are passed to leave out later ones
 _SCANS_A_RECORD: Final = 50
+# or, else, when a log would grow
+_FORGETS_AT_ONCE: Final = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,14 @@ class FoldTask:
         decoder = self._context.engine.decoder(self._fold)
         return Feed(_batches(self._context, self.plan), decoder, self._context.submit, self._context.stages)
 
-    def fold_to(self, target: int, queries: Any) -> None:
-        """Apply every record below `target` and answer `queries` with a cut up to there, also behind the frontier."""
+    def fold_to(self, target: int, queries: Any, as_of_min_us: int = INT64_MIN) -> None:
+        """Apply every record below `target` and answer `queries` with a cut up to there, also behind the frontier.
+
+        `as_of_min_us`: these queries and all still to come have no as-of before it.
+        """
         self._catch_up(queries)
+        if not self._state.is_kept:  # a state is whole, for whoever goes on with it
+            self._fold.forget(as_of_min_us, _FORGETS_AT_ONCE)
         while self._fold.frontier < target and (records := self._next_below(target)) is not None:
             with self._stages.timed("fold"):
                 first = self._position
@@ -182,7 +189,7 @@ class PartitionTask:
         if target < 0:
             return []
         queries = self._queries(decisions, lo, hi, 0, _ANY_CUT)
-        self._planned.fold_to(target, queries)
+        self._planned.fold_to(target, queries, decisions.as_of_min(lo))
         void_from = self.void_from
         if void_from is None or void_from >= target:
             return [queries]
@@ -227,13 +234,14 @@ class PartitionTask:
     ) -> list[Any]:
         """Answer cuts up to the voiding offset from the planned start, those above it from the beginning."""
         within = self._queries(decisions, lo, hi, 0, void_from + 1)
-        self._planned.fold_to(target, within)
+        as_of_min_us = decisions.as_of_min(lo)
+        self._planned.fold_to(target, within, as_of_min_us)
         if self.lost_from is not None:
             return [within]
         if self._from_origin is None:
             origin = replace(self.plan, start=0, start_from="origin", resume_from=0)
             self._from_origin = FoldTask(self._context, origin)
         beyond = self._queries(decisions, lo, hi, void_from + 1, _ANY_CUT)
-        self._from_origin.fold_to(target, beyond)
+        self._from_origin.fold_to(target, beyond, as_of_min_us)
         invariant(beyond.answered == len(beyond), "a query was left unanswered")
         return [within, beyond]

@@ -83,6 +83,23 @@ def test_outputs_do_not_depend_on_how_often_the_log_is_folded_again(
         assert run(world, lines, engine="native", batch_size=7, workers=chance.choice((1, 2))) == behind
 
 
+@given(seed=SEEDS, is_hot=st.booleans(), batch_size=st.sampled_from((1, 2, 7, 1000)))
+def test_outputs_do_not_depend_on_what_was_forgotten(seed: int, is_hot: bool, batch_size: int) -> None:
+    """What no answer to come can see is dropped at every chance: the bytes are those of an engine that keeps all."""
+    chance = random.Random(seed)
+    world = make_hot_world(chance) if is_hot else make_world(chance, decisions_max=30)
+    known = [one for one in world.decisions if one["as_of_spec"]["as_of_basis"] != "watermark"]
+    if chance.random() < 0.7:
+        known.sort(key=lambda one: str(one["as_of_spec"]["as_of_time_utc"]))
+    lines = decision_lines(known)
+    expected = run(world, lines, engine="reference", batch_size=batch_size)
+    with mock.patch.object(task, "_FORGETS_AT_ONCE", chance.random() < 0.8):
+        assert (
+            run(world, lines, engine="native", batch_size=batch_size, workers=chance.choice((1, 2)))
+            == expected
+        )
+
+
 @given(chance=CHANCE)
 def test_verdicts_do_not_depend_on_the_order_of_decisions(chance: random.Random) -> None:
     """Each decision's snapshot is the same wherever it stands in the batch: cuts behind the frontier included."""

@@ -1,6 +1,7 @@
 //! Decisions in order of first appearance, decoded and held compactly.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use sha2::{Digest, Sha256};
@@ -11,6 +12,7 @@ use crate::shapes::Shape;
 
 mod arena;
 mod form;
+mod horizon;
 mod intake;
 mod lines;
 mod view;
@@ -97,6 +99,8 @@ pub struct Decisions {
     line_count: u64,
     duplicates: u64,
     sealed: bool,
+    /// See `as_of_min`.
+    horizons: OnceLock<Vec<i64>>,
 }
 
 impl Decisions {

@@ -3,6 +3,7 @@
 pub mod ahead;
 pub mod counts;
 pub mod firsts;
+mod floor;
 pub mod keys;
 pub mod lazy;
 pub mod name;
@@ -20,13 +21,14 @@ use crate::digest::{Hash, RangeDigest, hex, sha256};
 use crate::ir::{self, Ask};
 use crate::keylog::texts::Texts;
 use crate::keylog::tracks::Stream;
-use crate::keylog::{Contribution, Sight};
+use crate::keylog::{Contribution, Forget, Sight};
 use crate::plan::{GroupPlan, Plan};
 use crate::queries::{Asked, Queries, Row};
 use crate::record::AsOfBasis;
 use ahead::STRETCH;
 use counts::{Counts, GroupCounts, Odd, Span};
 use firsts::{First, Firsts};
+use floor::Floor;
 use keys::{Keys, Known};
 use stairs::Stairs;
 
@@ -55,6 +57,7 @@ pub struct Fold {
     pub(crate) counts: Counts,
     pub(crate) drained: Drained,
     scratch: Scratch,
+    floor: Floor,
     /// Records applied and rows answered, by which uses are told apart.
     activity: u64,
     /// Contributions that were passed to leave out those that a query may not see.
@@ -120,6 +123,7 @@ impl Fold {
             counts,
             drained: Drained::default(),
             scratch: Scratch::default(),
+            floor: Floor::new(plan.groups.len()),
             activity: 0,
             scanned: 0,
             plan,
@@ -335,7 +339,11 @@ impl Fold {
             counts.add(Odd::ValueMissing, arrival.offset);
         }
         let contribution = Contribution { time_us, offset: arrival.offset, log_ts_us: arrival.log_ts_us, values };
-        keys.insert(group, arrival.scope, key, &contribution, used(self.activity));
+        let floor_us = self.floor.of(fact.group);
+        if time_us >= floor_us {
+            let forget = Forget { before_us: floor_us, at_once: self.floor.at_once };
+            keys.insert(group, arrival.scope, key, &contribution, forget, used(self.activity));
+        }
     }
 
     /// Answers the queries with a cut at or behind the frontier, until `scans` contributions were passed in all of the
@@ -381,6 +389,7 @@ impl Fold {
         out: &mut Vec<u8>,
     ) -> Result<(), String> {
         let (scope, used) = (self.scope_of(asked, row)?, self.used());
+        self.floor.check(row.as_of_us)?;
         let ask = Ask {
             as_of_us: row.as_of_us,
             sight: Sight { cut: row.cut, logged_before_us: row.ingest.then_some(row.as_of_us) },

@@ -31,6 +31,19 @@ pub struct Sight {
     pub logged_before_us: Option<i64>,
 }
 
+/// What may be dropped.
+#[derive(Debug, Clone, Copy)]
+pub struct Forget {
+    /// Event times before this one.
+    pub before_us: i64,
+    /// Whenever there is any; else when a log is full of which it is a part.
+    pub at_once: bool,
+}
+
+impl Forget {
+    pub const NOTHING: Forget = Forget { before_us: i64::MIN, at_once: false };
+}
+
 /// Contributions of a key, sorted; the largest offset and log timestamp tell at once whether a query sees all of it.
 ///
 /// What searches and sums read (times, columns) stands apart from what few read.
@@ -80,6 +93,9 @@ pub const ALLOCATION: usize = 16;
 /// Contributions that the first allocation has room for.
 const ROOM: usize = 4;
 
+/// A full log grows unless such a part of it may be dropped.
+const WORTH: usize = 8;
+
 /// Room for `count` more: a quarter of what is there, so that little stays unused.
 fn make_room<T>(items: &mut Vec<T>, count: usize) {
     if items.capacity() - items.len() < count {
@@ -126,6 +142,25 @@ impl KeyLog {
         self.offset_max = self.offset_max.max(offset);
         self.log_ts_max_us = self.log_ts_max_us.max(log_ts_us);
         self.undrained += 1;
+    }
+
+    /// Drops what may be, where it is worth it: then what is moved was paid for by what came.
+    pub fn forget(&mut self, forget: Forget) {
+        let is_full = self.times.len() == self.times.capacity();
+        let Some(first) = self.times.first().filter(|_| is_full || forget.at_once) else { return };
+        if *first >= forget.before_us {
+            return;
+        }
+        let count = self.times.partition_point(|time| *time < forget.before_us);
+        if forget.at_once || count >= self.times.len() / WORTH {
+            self.times.drain(..count);
+            self.marks.drain(..count);
+            self.columns.drop_front(count);
+            self.near.iter_mut().for_each(|hint| *hint = hint.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX)));
+            if let Some(rare) = &mut self.rare {
+                **rare = Rare::default();
+            }
+        }
     }
 
     fn place_of(&self, time_us: i64, offset: i64) -> usize {

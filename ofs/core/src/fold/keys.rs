@@ -10,7 +10,7 @@ use super::name::Name;
 use super::stored::Stored;
 use crate::digest::sha256;
 use crate::keylog::texts::Texts;
-use crate::keylog::{ALLOCATION, Contribution, KeyLog};
+use crate::keylog::{ALLOCATION, Contribution, Forget, KeyLog};
 use crate::plan::GroupPlan;
 
 #[derive(Debug)]
@@ -76,7 +76,16 @@ impl Keys {
         }
     }
 
-    pub fn insert(&mut self, group: &GroupPlan, scope: usize, key: &str, contribution: &Contribution<'_>, used: u32) {
+    /// `forget`: what of the log may be dropped.
+    pub fn insert(
+        &mut self,
+        group: &GroupPlan,
+        scope: usize,
+        key: &str,
+        contribution: &Contribution<'_>,
+        forget: Forget,
+        used: u32,
+    ) {
         let place = self.place(scope, key).unwrap_or_else(|| {
             let mut log = KeyLog::new(group.columns.len());
             if self.may_be_stored(scope, key) {
@@ -91,6 +100,7 @@ impl Keys {
             self.changed.push(place);
         }
         let capacity = log.capacity();
+        log.forget(forget);
         log.insert(contribution, &group.keeps);
         if log.capacity() != capacity {
             entry.recount(&mut self.heap);
@@ -252,7 +262,7 @@ mod tests {
     fn put(keys: &mut Keys, key: &str, offset: i64, used: u32) {
         let plan = plan_of_counts();
         let contribution = Contribution { time_us: 100 - offset, offset, log_ts_us: 0, values: &[] };
-        keys.insert(&plan.groups[0], 0, key, &contribution, used);
+        keys.insert(&plan.groups[0], 0, key, &contribution, Forget::NOTHING, used);
     }
 
     fn log_of(keys: &mut Keys, key: &str) -> Option<Vec<i64>> {

@@ -87,14 +87,7 @@ impl Columns {
         }
         let is_summed = self.is_summed(place);
         if is_summed && !self.fits(place, at, rows, value.unwrap_or(0)) {
-            let column = self.column(place);
-            let sums = (0..rows).map(|row| column.sum(0, row + 1)).collect();
-            let values: Vec<i64> = (0..rows).map(|row| column.value(row)).collect();
-            self.side(place).sums = sums;
-            self.summed &= !(1 << place);
-            for (word, value) in self.words.iter_mut().skip(place).step_by(self.width).zip(values) {
-                *word = value;
-            }
+            self.set_apart(place, rows);
         }
         if keep.squares || keep.sums && !self.is_summed(place) {
             self.side(place);
@@ -102,6 +95,42 @@ impl Columns {
         if value.is_none() && self.sides.as_ref().is_none_or(|sides| sides[place].counts.is_none()) {
             self.side(place).counts = Some((1..=rows as u64).collect());
         }
+    }
+
+    /// Takes the sums of a column out of its words.
+    fn set_apart(&mut self, place: usize, rows: usize) {
+        let column = self.column(place);
+        let sums = (0..rows).map(|row| column.sum(0, row + 1)).collect();
+        let values: Vec<i64> = (0..rows).map(|row| column.value(row)).collect();
+        self.side(place).sums = sums;
+        self.summed &= !(1 << place);
+        for (word, value) in self.words.iter_mut().skip(place).step_by(self.width).zip(values) {
+            *word = value;
+        }
+    }
+
+    /// Drops the first `count` rows. Bounds: there are as many.
+    pub fn drop_front(&mut self, count: usize) {
+        let Some(rows) = self.words.len().checked_div(self.width).filter(|_| count > 0) else { return };
+        for place in 0..self.width {
+            let gone = |columns: &Columns| columns.words[(count - 1) * columns.width + place];
+            let fits = |columns: &Columns| {
+                (count..rows).all(|row| columns.words[row * columns.width + place].checked_sub(gone(columns)).is_some())
+            };
+            if self.is_summed(place) && !fits(self) {
+                self.set_apart(place, rows);
+            }
+            if self.is_summed(place) {
+                let gone = gone(self);
+                self.words[count * self.width..]
+                    .iter_mut()
+                    .skip(place)
+                    .step_by(self.width)
+                    .for_each(|sum| *sum -= gone);
+            }
+        }
+        self.words.drain(..count * self.width);
+        self.sides.iter_mut().flatten().for_each(|side| side.drop_front(count));
     }
 
     /// Whether the prefix sums still fit once `value` is added at `at`.
@@ -161,6 +190,14 @@ impl Side {
         }
     }
 
+    fn drop_front(&mut self, count: usize) {
+        if let Some(counts) = &mut self.counts {
+            drop_prefixes(counts, count, |prefix, gone| prefix - gone);
+        }
+        drop_prefixes(&mut self.sums, count, |prefix, gone| prefix - gone);
+        drop_prefixes(&mut self.squares, count, Wide::minus);
+    }
+
     fn bytes(&self) -> usize {
         let counts = self.counts.as_ref().map_or(0, |counts| counts.capacity() * size_of::<u64>() + ALLOCATION);
         let sums = self.sums.capacity() * size_of::<i128>() + self.squares.capacity() * size_of::<Wide>();
@@ -172,6 +209,13 @@ fn insert_prefix<T: Copy + Default>(prefixes: &mut Vec<T>, at: usize, add: impl 
     make_room(prefixes, 1);
     prefixes.insert(at, before(prefixes, at));
     prefixes[at..].iter_mut().for_each(|prefix| *prefix = add(*prefix));
+}
+
+/// Prefixes that are not kept stay empty.
+fn drop_prefixes<T: Copy>(prefixes: &mut Vec<T>, count: usize, minus: impl Fn(T, T) -> T) {
+    let Some(gone) = count.checked_sub(1).and_then(|last| prefixes.get(last)).copied() else { return };
+    prefixes.drain(..count);
+    prefixes.iter_mut().for_each(|prefix| *prefix = minus(*prefix, gone));
 }
 
 impl Column<'_> {
@@ -316,6 +360,27 @@ mod tests {
                 check(columns.column(place), plain, keeps[place]);
             }
         }
+        for count in [0, 1, 3, 4] {
+            columns.drop_front(count);
+            for (place, plain) in plain.iter_mut().enumerate() {
+                plain.drain(..count);
+                check(columns.column(place), plain, keeps[place]);
+            }
+        }
+        columns.insert(0, &[small, small, small], &keeps);
+        check(columns.column(0), &[small], ALL);
+    }
+
+    #[test]
+    fn sums_leave_their_words_where_what_is_left_does_not_fit() {
+        let (mut columns, half) = (Columns::new(1), i64::MAX / 2 + 1);
+        let mut plain: Vec<Option<i64>> = [-half, -half, half, half, half].into_iter().map(Some).collect();
+        plain.iter().enumerate().for_each(|(at, value)| columns.insert(at, &[*value], &[SUMS]));
+        assert!(columns.is_summed(0));
+        plain.drain(..2);
+        columns.drop_front(2);
+        check(columns.column(0), &plain, SUMS);
+        assert!(!columns.is_summed(0));
     }
 
     #[test]

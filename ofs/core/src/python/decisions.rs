@@ -152,6 +152,11 @@ impl PyDecisions {
         let range = checked_range(lo, hi, decisions.len())?;
         Ok(py.detach(|| decisions.cut_max(stream, partition, range.start, range.end)))
     }
+
+    fn as_of_min(&self, py: Python<'_>, lo: usize) -> PyResult<i64> {
+        let decisions = self.sealed()?;
+        Ok(py.detach(|| decisions.as_of_min(lo)))
+    }
 }
 
 /// Lines in their order, each decoded alone.

@@ -64,6 +64,10 @@ impl PyFold {
         py.detach(|| self.inner.catch_up(&mut queries.inner, scans)).map_err(value_error)
     }
 
+    fn forget(&mut self, as_of_us: i64, at_once: bool) {
+        self.inner.forget(as_of_us, at_once);
+    }
+
     fn advance(&mut self, py: Python<'_>, to: i64, queries: &mut PyQueries) -> PyResult<()> {
         py.detach(|| self.inner.advance(to, &mut queries.inner)).map_err(value_error)
     }

@@ -15,8 +15,8 @@ use crate::fold::keys::Keys;
 use crate::fold::stairs::Stairs;
 use crate::fold::{Drained, Fold, Origin};
 use crate::ir::wire::{Corrupt, Decoded, Reader};
-use crate::keylog::Contribution;
 use crate::keylog::texts::Texts;
+use crate::keylog::{Contribution, Forget};
 use crate::ops::Atom;
 use crate::plan::Plan;
 use crate::value::ValueType;
@@ -339,7 +339,8 @@ impl Loader {
         let keys = fold.keys.get_mut(place).ok_or(Corrupt)?;
         while !value.is_empty() {
             let (time_us, offset, log_ts_us) = read_contribution(value, kinds, &mut fold.texts, &mut self.values)?;
-            keys.insert(group, scope, id, &Contribution { time_us, offset, log_ts_us, values: &self.values }, 0);
+            let contribution = Contribution { time_us, offset, log_ts_us, values: &self.values };
+            keys.insert(group, scope, id, &contribution, Forget::NOTHING, 0);
         }
         Ok(())
     }
