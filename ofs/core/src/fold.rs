@@ -1,6 +1,7 @@
 //! The state of one partition: records folded in offset order into the logs of keys, and queries answered at cuts.
 
 pub mod ahead;
+mod chunked;
 pub mod counts;
 pub mod firsts;
 mod floor;

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use hashbrown::{HashMap, HashTable};
 
+use super::chunked::Chunked;
 use super::stored::Stored;
 use crate::digest::Hash;
 
@@ -22,11 +23,11 @@ pub struct First {
 /// about those stands beside them.
 #[derive(Debug, Default)]
 pub struct Firsts {
-    items: Vec<First>,
+    items: Chunked<First>,
     /// First copies before the first of `items`.
     dropped: usize,
     /// Counted from the first copy ever seen here, dropped ones too.
-    places: HashTable<usize>,
+    places: HashTable<Place>,
     undrained: usize,
     /// First copies that were never resident: there before the fold was opened.
     before: usize,
@@ -48,9 +49,9 @@ impl Firsts {
     /// Bounds: `is_known` holds for the id.
     pub fn meet(&mut self, first: First, used: u32) -> Option<&First> {
         let Firsts { items, places, dropped, .. } = self;
-        let place = places.find(slot(&first.id), |place| items[*place - *dropped].id == first.id).copied();
-        if let Some(place) = place {
-            return items.get(place - *dropped);
+        let found = places.find(slot(&first.id), |place| items[place.behind(*dropped)].id == first.id);
+        if let Some(place) = found {
+            return Some(&items[place.behind(*dropped)]);
         }
         if !self.supplied.is_empty() {
             match self.supplied.get(&first.id) {
@@ -61,7 +62,7 @@ impl Firsts {
         }
         let place = *dropped + items.len();
         items.push(first);
-        places.insert_unique(slot(&first.id), place, |place| slot(&items[*place - *dropped].id));
+        places.insert_unique(slot(&first.id), Place::of(place), |place| slot(&items[place.behind(*dropped)].id));
         self.undrained += 1;
         if self.uses.back().is_none_or(|(last, _)| *last != used) {
             self.uses.push_back((used, place));
@@ -71,7 +72,7 @@ impl Firsts {
 
     /// Whether the first copy is here.
     pub fn is_resident(&self, id: &Half) -> bool {
-        self.places.find(slot(id), |place| self.items[*place - self.dropped].id == *id).is_some()
+        self.places.find(slot(id), |place| self.items[place.behind(self.dropped)].id == *id).is_some()
     }
 
     /// Whether all is here that `meet` needs to tell.
@@ -103,10 +104,15 @@ impl Firsts {
         self.stored.is_nothing()
     }
 
+    /// What was met so far counts as drained.
+    pub fn set_drained(&mut self) {
+        self.undrained = 0;
+    }
+
     /// Those met since the last drain.
-    pub fn drain(&mut self) -> &[First] {
+    pub fn drain(&mut self) -> impl Iterator<Item = &First> {
         let from = self.items.len() - std::mem::take(&mut self.undrained).min(self.items.len());
-        &self.items[from..]
+        self.items.iter_from(from)
     }
 
     pub fn bytes(&self) -> usize {
@@ -149,18 +155,36 @@ impl Firsts {
         }
         let Firsts { items, places, dropped, stored, .. } = self;
         let count = until - *dropped;
-        for first in &items[..count] {
+        for first in items.iter_from(0).take(count) {
             stored.add(|| first.id);
-            if let Ok(found) = places.find_entry(slot(&first.id), |place| items[*place - *dropped].id == first.id) {
+            if let Ok(found) = places.find_entry(slot(&first.id), |place| items[place.behind(*dropped)].id == first.id)
+            {
                 found.remove();
             }
         }
-        items.drain(..count);
+        items.drop_front(count);
         *dropped += count;
-        if items.capacity() > 2 * items.len() {
-            items.shrink_to(items.len() * 3 / 2);
-            places.shrink_to(items.len() * 3 / 2, |place| slot(&items[*place - *dropped].id));
+        if places.capacity() > 2 * items.len() {
+            places.shrink_to(items.len() * 3 / 2, |place| slot(&items[place.behind(*dropped)].id));
         }
+    }
+}
+
+/// A place modulo 2^40 in five bytes: fewer than that many are resident at once, for want of memory.
+#[derive(Debug, Clone, Copy)]
+struct Place([u8; 5]);
+
+impl Place {
+    fn of(place: usize) -> Place {
+        let [a, b, c, d, e, ..] = (place as u64).to_le_bytes();
+        Place([a, b, c, d, e])
+    }
+
+    /// How far behind an earlier place it is.
+    fn behind(self, earlier: usize) -> usize {
+        let [a, b, c, d, e] = self.0;
+        let place = u64::from_le_bytes([a, b, c, d, e, 0, 0, 0]);
+        (place.wrapping_sub(earlier as u64) & 0xff_ffff_ffff) as usize
     }
 }
 
@@ -194,10 +218,10 @@ mod tests {
         }
         let again = First { offset: 900, value: [1; 16], ..first(77) };
         assert_eq!(firsts.meet(again, 1), Some(&first(77)));
-        assert_eq!(firsts.drain().len(), 500);
+        assert_eq!(firsts.drain().count(), 500);
         assert_eq!(firsts.meet(first(500), 1), None);
-        assert_eq!(firsts.drain(), [first(500)]);
-        assert!(firsts.drain().is_empty());
+        assert!(firsts.drain().eq([&first(500)]));
+        assert_eq!(firsts.drain().count(), 0);
     }
 
     #[test]
@@ -206,7 +230,7 @@ mod tests {
         for number in 0..400 {
             firsts.meet(first(number), number as u32 / 100);
             if number == 249 {
-                firsts.drain();
+                firsts.set_drained();
             }
         }
         assert_eq!(firsts.droppable().map(|(used, _)| used).collect::<Vec<u32>>(), [0, 1, 2, 3]);
@@ -215,7 +239,7 @@ mod tests {
         assert_eq!((missing(&firsts), firsts.len()), (100, 400));
         firsts.drop_used(3); // the last 150 are not drained
         assert_eq!((missing(&firsts), firsts.len()), (250, 400));
-        assert_eq!(firsts.drain().len(), 150);
+        assert_eq!(firsts.drain().count(), 150);
         firsts.supply(first(7).id, Some(first(7)));
         firsts.supply(first(8).id, None);
         assert_eq!(firsts.meet(First { offset: 900, ..first(7) }, 9), Some(&first(7)));
@@ -223,8 +247,17 @@ mod tests {
         assert_eq!(firsts.meet(first(300), 9), Some(&first(300)));
         firsts.drop_supplied();
         firsts.drop_used(3);
-        assert_eq!(firsts.drain(), [first(8)]);
+        assert!(firsts.drain().eq([&first(8)]));
         assert_eq!((missing(&firsts), firsts.is_whole()), (399, false));
+    }
+
+    #[test]
+    fn places_are_told_apart_however_many_came_before() {
+        for earlier in [0, 7, (1 << 40) - 3, (1 << 40) + 1, (1 << 50) - 1] {
+            for behind in [0, 1, 5, 1 << 39] {
+                assert_eq!(Place::of(earlier + behind).behind(earlier), behind);
+            }
+        }
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl Fold {
         if found != [meta.firsts, steps, meta.contributions] {
             return Err(RestoreError::Damaged);
         }
-        fold.firsts.drain();
+        fold.firsts.set_drained();
         fold.scopes.iter_mut().for_each(|scope| {
             scope.stairs.drain();
         });
