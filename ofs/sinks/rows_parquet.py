@@ -43,8 +43,7 @@ class ParquetRows:
             self._file,
             self._schema,
             compression="zstd",
-            # ids are all different, numbers nearly so: only other texts are worth a dictionary
-            use_dictionary=[f.name for f in fields if f.kind == "utf8" and f.name != "event_id"],
+            **_encodings(fields),
             # where events stand and happened is what a part of the rows is chosen by
             write_statistics=[name for name in _CHOSEN_BY if name in self._schema.names],
             write_batch_size=_WRITE_ROWS,
@@ -93,6 +92,19 @@ class ParquetRows:
 def arrow_type(field: RowField) -> Any:
     """The Arrow type of a column."""
     return pa.decimal128(38, field.scale) if field.kind == "decimal" else _TYPES[field.kind]
+
+
+def _encodings(fields: Sequence[RowField]) -> dict[str, object]:
+    """How columns are told, where it is not plainly.
+
+    Ids are all different, so only other texts are worth a dictionary; what an id shares with the one before is left
+    out. Whole numbers are differences in as few bits as they need, which leaves little to compress.
+    """
+    numbers = [field.name for field in fields if field.kind in ("int32", "int64", "timestamp")]
+    ids = [field.name for field in fields if field.name == "event_id"]
+    texts = [field.name for field in fields if field.kind == "utf8" and field.name not in ids]
+    encoding = dict.fromkeys(numbers, "DELTA_BINARY_PACKED") | dict.fromkeys(ids, "DELTA_BYTE_ARRAY")
+    return {"use_dictionary": texts, "column_encoding": encoding}
 
 
 def _buffers(column: Any) -> list[bytes | None]:

@@ -102,6 +102,19 @@ def test_the_file_does_not_depend_on_how_the_rows_came(tmp_path: Path) -> None:
     assert pq.ParquetFile(whole / "rows.parquet").metadata.num_row_groups == 2
 
 
+def test_columns_are_told_by_what_they_are_like(tmp_path: Path) -> None:
+    """Whole numbers as differences, ids by what they share, other texts by a dictionary, the rest plainly."""
+    many = [[number, 0, f"e{number}", None, "1.00", True, "[]"] for number in range(1000)]
+    group = pq.ParquetFile(written(tmp_path / "out", many) / "rows.parquet").metadata.row_group(0)
+    columns = [group.column(place) for place in range(group.num_columns)]
+    told = {column.path_in_schema: set(column.encodings) - {"RLE"} for column in columns}
+    assert told["offset"] == told["partition"] == told["at"] == {"DELTA_BINARY_PACKED"}
+    assert told["event_id"] == {"DELTA_BYTE_ARRAY"}
+    assert "RLE_DICTIONARY" in told["g.top"]
+    assert told["g.amount"] == {"PLAIN"}
+    assert {column.compression for column in columns} == {"ZSTD"}
+
+
 def test_a_run_without_rows_has_a_file_without_rows(tmp_path: Path) -> None:
     """The columns are there all the same."""
     table = pq.read_table(written(tmp_path / "out") / "rows.parquet")
