@@ -29,7 +29,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
 from ofs.errors import OfsError
-from ofs.ports import RecordBatch
+from ofs.ports import OutputRecords, RecordBatch
 from ofs.units import INT64_MAX, OffsetRange
 
 REQUEST_S: Final = 10.0
@@ -77,6 +77,8 @@ _FENCED: Final = frozenset(
 )
 _NEVER_FITS: Final = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError._INVALID_ARG})
 _TRANSACTION_TRIES: Final = 5
+# few enough that their copies are still at hand when the library copies them again
+_HANDED_OVER: Final = 256
 _NOT_READY: Final = frozenset(
     {
         KafkaError.NOT_LEADER_FOR_PARTITION,
@@ -314,8 +316,8 @@ class KafkaWriter:
             self._producer = Producer(config | {"transactional.id": transactional_id, "logger": _SILENT})
             self._producer.init_transactions(STALL_S)
 
-    def write(self, records: Sequence[tuple[str, Sequence[tuple[str, bytes]]]]) -> None:
-        """Write records, (key, value) by topic, in one transaction.
+    def write(self, records: Sequence[tuple[str, OutputRecords]]) -> None:
+        """Write records, by topic, in one transaction.
 
         It is aborted and made again where the cluster asks for that, up to 5 times in about 60 s. Raises where it is
         not acknowledged, and where another producer has taken over the id.
@@ -344,7 +346,7 @@ class KafkaWriter:
             self._producer.purge()
             self._producer.poll(0)
 
-    def _transact(self, records: Sequence[tuple[str, Sequence[tuple[str, bytes]]]], deadline: float) -> None:
+    def _transact(self, records: Sequence[tuple[str, OutputRecords]], deadline: float) -> None:
         self._producer.begin_transaction()
         self._is_open = True
         for topic, some in records:
@@ -358,11 +360,12 @@ class KafkaWriter:
                 if not _is(error, KafkaError.retriable) or time.monotonic() > deadline:
                     raise
 
-    def _produce(self, topic: str, records: Sequence[tuple[str, bytes]]) -> None:
-        """Hand over all of them; the queue takes more than a transaction may hold."""
-        messages: list[dict[str, Any]] = [{"key": key, "value": value} for key, value in records]
-        if self._producer.produce_batch(topic, messages, on_delivery=self._delivered) < len(messages):
-            raise KafkaException(next(message["_error"] for message in messages if "_error" in message))
+    def _produce(self, topic: str, records: OutputRecords) -> None:
+        """Hand over all of them, some at a time; the queue takes more than a transaction may hold."""
+        for some in records.batches(_HANDED_OVER):
+            messages: list[dict[str, Any]] = [{"key": key, "value": value} for key, value in some]
+            if self._producer.produce_batch(topic, messages, on_delivery=self._delivered) < len(messages):
+                raise KafkaException(next(message["_error"] for message in messages if "_error" in message))
 
     def _abort(self, error: KafkaException, deadline: float) -> None:
         """Abort the transaction after an error; returns where it can be made again."""

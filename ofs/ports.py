@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any, Final, Literal, Protocol
 
 from ofs.units import OffsetRange
@@ -186,14 +186,18 @@ class OutputRecords:
         lengths = self.lengths[first:end]
         return OutputRecords(self.keys[first:end], self.lines[start : start + sum(lengths)], lengths)
 
-    def texts(self) -> list[bytes]:
-        """The lines without line end."""
-        lines, ends = self.lines, accumulate(self.lengths)
-        return [lines[end - length : end - 1] for length, end in zip(self.lengths, ends, strict=True)]
+    def batches(self, size: int) -> Iterator[list[tuple[str, bytes]]]:
+        """Keys and texts without line end, `size` at a time and made only then."""
+        end, lines = 0, self.lines
+        for first in range(0, len(self), size):
+            ends = list(accumulate(self.lengths[first : first + size], initial=end))
+            end = ends[-1]
+            bounds = zip(self.keys[first : first + size], ends, ends[1:], strict=False)
+            yield [(key, lines[start : stop - 1]) for key, start, stop in bounds]
 
     def pairs(self) -> list[tuple[str, bytes]]:
         """Keys and texts without line end."""
-        return list(zip(self.keys, self.texts(), strict=True))
+        return list(chain.from_iterable(self.batches(max(1, len(self)))))
 
 
 @dataclass(slots=True)

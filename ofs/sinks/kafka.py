@@ -12,7 +12,7 @@ topics before it belongs to a run that is not finished.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ _TOPIC_CONFIG: Final = {
 }
 # a chunk beyond this is more than one transaction: it must end well before the cluster gives it up
 _TRANSACTION_BYTES: Final = 32 * 1024 * 1024
+_PIECE_BYTES: Final = _TRANSACTION_BYTES // 4
 _PIECE_RECORDS: Final = 1024
 
 
@@ -63,7 +64,7 @@ class TopicOutputs:
         self._finished: dict[str, object] | None = None
         self._outputs: dict[str, _Output] = {}
         self._progress_number = 0
-        self._pending: list[tuple[str, list[tuple[str, bytes]]]] = []
+        self._pending: list[tuple[str, OutputRecords]] = []
         self._pending_bytes = 0
 
     @property
@@ -105,12 +106,11 @@ class TopicOutputs:
     def put(self, topic: str, records: OutputRecords) -> None:
         """The next records of an output."""
         self._open_writer()
-        for first in range(0, len(records), _PIECE_RECORDS):
-            piece = records.slice(first, first + _PIECE_RECORDS)
+        for piece in _pieces(records):
             fresh = self._outputs[topic].take(piece)
             if fresh:
-                self._pending.append((topic, fresh.pairs()))
-                self._pending_bytes += sum(fresh.lengths)
+                self._pending.append((topic, fresh))
+                self._pending_bytes += len(fresh.lines)
             if self._pending_bytes >= _TRANSACTION_BYTES:
                 self.end_chunk()
 
@@ -139,7 +139,7 @@ class TopicOutputs:
 
     def _write(self, closing: list[tuple[str, bytes]]) -> None:
         """One transaction: what was put, then `closing` to the topic of runs."""
-        self._open_writer().write([*self._pending, (self._runs, closing)])
+        self._open_writer().write([*self._pending, (self._runs, OutputRecords.of(closing))])
         self._pending, self._pending_bytes = [], 0
 
     def _progress(self) -> dict[str, Any]:
@@ -328,6 +328,13 @@ class _Output:
             f"topic {self._name}: an earlier launch of this run committed {difference}",
             hint="the log changed in between, as by retention; an archive that holds what is gone can stand in",
         )
+
+
+def _pieces(records: OutputRecords) -> Iterator[OutputRecords]:
+    """The records, cut where a transaction could become much larger than it may."""
+    size = len(records) if len(records.lines) <= _PIECE_BYTES else _PIECE_RECORDS
+    for first in range(0, len(records), max(1, size)):
+        yield records.slice(first, first + size)
 
 
 def _object(value: bytes | None, where: str) -> dict[str, object]:

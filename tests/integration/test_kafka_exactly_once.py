@@ -189,6 +189,7 @@ def test_a_chunk_too_large_for_one_transaction_is_several(
 ) -> None:
     """A chunk beyond the limit is committed in pieces, each with its progress, and resumed between them."""
     monkeypatch.setattr(kafka, "_TRANSACTION_BYTES", 100)
+    monkeypatch.setattr(kafka, "_PIECE_BYTES", 0)
     monkeypatch.setattr(kafka, "_PIECE_RECORDS", 4)
     many = [(f"d{number}", b"%032d" % number) for number in range(22)]
     first = _begun(bootstrap_own)

@@ -13,6 +13,7 @@ from typing import Any, Final
 from unittest import mock
 
 from ofs.errors import SinkError
+from ofs.ports import OutputRecords
 from ofs.sinks import kafka as kafka_sink
 from ofs.units import OffsetRange
 from tests.simulation.gate import Gate
@@ -93,14 +94,14 @@ class ModelWriter:
         self._id = transactional_id
         self._epoch = epoch
 
-    def write(self, records: Sequence[tuple[str, Sequence[tuple[str, bytes]]]]) -> None:
+    def write(self, records: Sequence[tuple[str, OutputRecords]]) -> None:
         """One transaction."""
         count = sum(len(some) for _, some in records)
         with self._gate.call("broker.commit", f"{count} records"):
             if self._broker.epochs[self._id] != self._epoch:
                 raise SinkError("another launch of this run has taken over")
             for topic, some in records:
-                rows = [(key.encode(), value, self._id) for key, value in some]
+                rows = [(key.encode(), value, self._id) for key, value in some.pairs()]
                 self._broker.topics[topic].extend(rows)
 
     def discard(self) -> None:
