@@ -61,7 +61,8 @@ _WRITER: Final = {
     "enable.idempotence": True,
     "acks": "all",
     "compression.type": "lz4",
-    "linger.ms": 20,
+    "linger.ms": 100,
+    "batch.num.messages": 100_000,
     "message.timeout.ms": 30_000,
     "transaction.timeout.ms": int(TRANSACTION_S * 1000),
     "message.max.bytes": 64 * 1024 * 1024,
@@ -70,6 +71,10 @@ _WRITER: Final = {
     "queue.buffering.max.kbytes": 2_097_151,
     "delivery.report.only.error": True,
 }
+# of few batches none waits for the answers to others, which the library would do without resting
+_BATCH_BYTES: Final = 8_000_000
+# what a topic takes that nobody configured
+_BATCH_BYTES_ANYWHERE: Final = 1_000_000
 _UNREACHABLE: Final = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE})
 _NO_ANSWER: Final = _UNREACHABLE | {KafkaError._TIMED_OUT, KafkaError._TIMED_OUT_QUEUE}
 _FENCED: Final = frozenset(
@@ -189,9 +194,9 @@ class KafkaCluster:
         """A consumer of explicit offsets. `small`: for a record or two."""
         return KafkaReader(self, small=small)
 
-    def writer(self, transactional_id: str) -> KafkaWriter:
-        """A transactional producer; the one that had this id before is fenced."""
-        return KafkaWriter(self, transactional_id)
+    def writer(self, transactional_id: str, topics: Sequence[str]) -> KafkaWriter:
+        """A transactional producer for these topics; the one that had this id before is fenced."""
+        return KafkaWriter(self, transactional_id, batch_bytes=self._batch_bytes(topics))
 
     @contextmanager
     def mapped(self, what: str) -> Iterator[None]:
@@ -205,6 +210,16 @@ class KafkaCluster:
                     hint="is the broker up, and is the address the one it advertises?",
                 ) from error
             raise self.error(f"Kafka at {self.bootstrap}: {what}: {_reason(error)}") from error
+
+    def _batch_bytes(self, topics: Sequence[str]) -> int:
+        """How large a batch may be: as each of the topics takes it; as any does where the cluster does not tell."""
+        resources = [ConfigResource(ResourceType.TOPIC, topic) for topic in topics]
+        try:
+            asked = self._client().describe_configs(resources, request_timeout=REQUEST_S)
+            limits = [int(_result(asked[key])["max.message.bytes"].value) for key in resources]
+        except (KafkaException, FutureTimeoutError):
+            return _BATCH_BYTES_ANYWHERE
+        return max(1, min(_BATCH_BYTES, *(limit // 16 * 15 for limit in limits)))
 
     def _client(self) -> AdminClient:
         if self._admin is None:
@@ -307,11 +322,11 @@ class KafkaWriter:
     committing is committed.
     """
 
-    def __init__(self, cluster: KafkaCluster, transactional_id: str) -> None:
+    def __init__(self, cluster: KafkaCluster, transactional_id: str, *, batch_bytes: int) -> None:
         self._cluster = cluster
         self._failure: str | None = None
         self._is_open = False
-        config = {**_BASE, **_WRITER, "bootstrap.servers": cluster.bootstrap}
+        config = {**_BASE, **_WRITER, "bootstrap.servers": cluster.bootstrap, "batch.size": batch_bytes}
         with cluster.mapped("opening a transactional producer"):
             self._producer = Producer(config | {"transactional.id": transactional_id, "logger": _SILENT})
             self._producer.init_transactions(STALL_S)

@@ -79,7 +79,7 @@ class TopicOutputs:
         """
         topic_ids = self._topic_ids()
         self._replay_id = replay_id
-        writer = self._cluster.writer(replay_id)
+        writer = self._cluster.writer(replay_id, self._names)
         try:
             self._finished, progress = self._read_back()
         except BaseException:

@@ -78,7 +78,7 @@ class ModelCluster:
                 rows = self._broker.topics[topic][first : min(first + 2, span.end)]
             yield [ModelMessage(row, first + index) for index, row in enumerate(rows)]
 
-    def writer(self, transactional_id: str) -> ModelWriter:
+    def writer(self, transactional_id: str, _topics: Sequence[str]) -> ModelWriter:
         with self._gate.call("broker.open"):
             epoch = self._broker.epochs.get(transactional_id, 0) + 1
             self._broker.epochs[transactional_id] = epoch

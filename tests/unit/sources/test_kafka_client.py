@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import ConfigEntry, ConfigResource
 
+from ofs import kafka_client
 from ofs.errors import OfsError, SinkError, SourceError
 from ofs.kafka_client import KafkaCluster
 
@@ -43,3 +46,55 @@ def test_address_that_is_none_is_one_clear_error() -> None:
     """An empty address is refused before anything is awaited."""
     with pytest.raises(SourceError, match="address of Kafka is empty"):
         KafkaCluster(" ", SourceError)
+
+
+class Configs:
+    """An admin client that knows the largest batch of some topics."""
+
+    def __init__(self, limits: dict[str, str]) -> None:
+        self._limits = limits
+
+    def describe_configs(
+        self, resources: list[ConfigResource], request_timeout: float
+    ) -> dict[ConfigResource, Future[dict[str, ConfigEntry]]]:
+        """A future a topic; of an unknown one it fails."""
+        found: dict[ConfigResource, Future[dict[str, ConfigEntry]]] = {}
+        for resource in resources:
+            found[resource] = Future()
+            if resource.name in self._limits:
+                entry = ConfigEntry("max.message.bytes", self._limits[resource.name])
+                found[resource].set_result({"max.message.bytes": entry})
+            else:
+                found[resource].set_exception(
+                    KafkaException(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+                )
+        return found
+
+
+@pytest.mark.parametrize(
+    ("topics", "expected"),
+    [
+        (("wide",), 8_000_000),
+        (("wide", "default"), 983_040),
+        (("default", "tiny"), 930),
+        (("wide", "secret"), 1_000_000),
+    ],
+)
+def test_a_batch_is_as_large_as_every_topic_takes(
+    monkeypatch: pytest.MonkeyPatch, topics: tuple[str, ...], expected: int
+) -> None:
+    """With room for what a batch adds to its records; as any topic takes it where one does not tell."""
+    configs = Configs({"wide": str(64 << 20), "default": "1048588", "tiny": "1000"})
+    opened: list[dict[str, object]] = []
+
+    class Opened:
+        def __init__(self, config: dict[str, object]) -> None:
+            opened.append(config)
+
+        def init_transactions(self, _timeout_s: float) -> None:
+            """Nothing is there to fence."""
+
+    monkeypatch.setattr(KafkaCluster, "_client", lambda _cluster: configs)
+    monkeypatch.setattr(kafka_client, "Producer", Opened)
+    KafkaCluster("host:1", SinkError).writer("run", topics)
+    assert [config["batch.size"] for config in opened] == [expected]
