@@ -164,17 +164,6 @@ class OutputRecords:
             [len(text) + 1 for _, text in pairs],
         )
 
-    @classmethod
-    def joined(cls, parts: Sequence[OutputRecords]) -> OutputRecords:
-        """One after the other."""
-        if len(parts) == 1:
-            return parts[0]
-        return cls(
-            [key for part in parts for key in part.keys],
-            b"".join([part.lines for part in parts]),
-            [length for part in parts for length in part.lengths],
-        )
-
     def __len__(self) -> int:
         return len(self.keys)
 

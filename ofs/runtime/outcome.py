@@ -78,14 +78,11 @@ class OutcomeWriter:
         self, answers: Sequence[Assembled], reasons: Mapping[int, tuple[ReasonDetail, ...]]
     ) -> None:
         """Every decision of the chunk gives one parity record: from its verdict, or from its reasons."""
-        parity: list[OutputRecords] = []
-        snapshots: list[OutputRecords] = []
         for part in answers:
-            parity += self._parity(part, reasons)
-            snapshots += self._wanted_snapshots(part)
-        self._sink.put_parity(OutputRecords.joined(parity))
-        if snapshots:
-            self._sink.put_snapshots(OutputRecords.joined(snapshots))
+            for records in self._parity(part, reasons):
+                self._sink.put_parity(records)
+            for records in self._wanted_snapshots(part):
+                self._sink.put_snapshots(records)
         self._chunks += 1
         if self._chunks % _CHUNKS_A_COMMIT == 0:
             self._sink.end_chunk()

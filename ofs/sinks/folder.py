@@ -6,13 +6,13 @@ Layout: `parity.jsonl`, `snapshots.jsonl`, `deadletter.jsonl` (one canonical JSO
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from ofs.errors import invariant
 from ofs.ports import DEAD_LETTERS, PARITY, SNAPSHOTS, OutputDigest, OutputRecords
+from ofs.sinks.growing import GrowingFile
 from ofs.sinks.whole_folder import WholeFolder
 
 _NAMES: Final = (PARITY, SNAPSHOTS, DEAD_LETTERS)
@@ -93,7 +93,7 @@ class _OutputFile:
     """A file of lines with its digest. Raises OSError."""
 
     def __init__(self, path: Path) -> None:
-        self._file: IO[bytes] = path.open("wb", buffering=1024 * 1024)
+        self._file: Final = GrowingFile(path)
         self.digest: Final = OutputDigest()
 
     def write(self, records: OutputRecords) -> None:
@@ -102,13 +102,8 @@ class _OutputFile:
 
     def finish(self) -> dict[str, object]:
         """Make it durable; what run.json says of it."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
+        self._file.finish()
         return self.digest.to_dict()
 
     def discard(self) -> None:
-        try:
-            self._file.close()
-        except OSError:  # the disk is full: the folder is removed next
-            return
+        self._file.discard()
