@@ -1,7 +1,7 @@
 //! The bytes of a snapshot: the identity part straight in canonical order, its hash, and what is written of it.
 
 use crate::canonical::{cmp_utf16, write_int, write_string};
-use crate::digest::{Hash, hex_of, sha256};
+use crate::digest::{Hash, hex_of, sha256_each};
 use crate::ir::Merged;
 use crate::ir::wire::Decoded;
 use crate::plan::{GroupPlan, Plan};
@@ -149,7 +149,7 @@ impl Draft {
         Ok(())
     }
 
-    /// Replaces the snapshot by that of the draft.
+    /// Replaces the snapshot by that of the draft; its hash is still to come.
     pub fn finish(&mut self, frame: &Frame, cuts: &[i64], as_of_us: i64, snapshot: &mut Snapshot) {
         let keys = self.keys.get_mut(..self.used).unwrap_or_default();
         keys.sort_by(|left, right| cmp_utf16(&left.name, &right.name));
@@ -173,7 +173,6 @@ impl Draft {
         write_keys(out, keys, |key| &key.freshness);
         snapshot.provenance = out.len() + frame.provenance;
         out.extend_from_slice(&frame.end);
-        snapshot.hash = sha256(out);
     }
 }
 
@@ -229,6 +228,12 @@ impl Snapshot {
     fn span(&self, (start, end): (usize, usize)) -> &[u8] {
         self.bytes.get(start..end).unwrap_or_default()
     }
+}
+
+/// Gives each snapshot its hash, side by side.
+pub fn hash_each<const N: usize>(snapshots: &mut [Snapshot; N]) {
+    let hashes: [Hash; N] = sha256_each(std::array::from_fn(|place| snapshots[place].identity()));
+    snapshots.iter_mut().zip(hashes).for_each(|(snapshot, hash)| snapshot.hash = hash);
 }
 
 /// The members, each with what closes it; without the object around them.
