@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use hashbrown::{DefaultHashBuilder, HashMap};
 use sha2::{Digest, Sha256};
 
 use crate::digest::{Hash, sha256};
@@ -75,15 +75,10 @@ struct Row {
     /// Where in the arena's texts the id begins; the request id and the keys' ids follow it.
     text: usize,
     id_len: u32,
-    conflict: bool,
+    /// False for what is no decision of its own: a later copy, or one that conflicts with a copy.
+    stays: bool,
     excluded: bool,
     regular: Option<Regular>,
-}
-
-/// A copy of a decision that came before: its position then, and its line.
-struct Copy {
-    row: usize,
-    line: u64,
 }
 
 /// See the module. First lines are added, then `seal` makes conflicts final, then the rest may be asked.
@@ -92,9 +87,9 @@ pub struct Decisions {
     rows: Vec<Row>,
     arena: Arena,
     derived_as_of_us: HashMap<usize, i64>,
-    by_id: HashTable<usize>,
+    /// Until they are sealed, the hash of each row's id, and the row.
+    ids: Vec<(u64, usize)>,
     hasher: DefaultHashBuilder,
-    copies: Vec<Copy>,
     dead: Vec<(u64, DeadLetter)>,
     line_count: u64,
     duplicates: u64,
@@ -150,7 +145,8 @@ impl Decisions {
     }
 
     pub fn id(&self, index: usize) -> &str {
-        id_of(&self.rows, &self.arena.texts, index)
+        let text = |row: &Row| self.arena.texts.get(row.text..row.text + row.id_len as usize);
+        self.rows.get(index).and_then(text).unwrap_or_default()
     }
 
     /// Decisions that are not understood here, ascending.
@@ -202,10 +198,6 @@ impl Decisions {
     pub fn check_sealed(&self) -> Result<(), Misuse> {
         if self.sealed { Ok(()) } else { Err(Misuse::NotSealed) }
     }
-}
-
-fn id_of<'t>(rows: &[Row], texts: &'t str, row: usize) -> &'t str {
-    rows.get(row).and_then(|row| texts.get(row.text..row.text + row.id_len as usize)).unwrap_or_default()
 }
 
 #[cfg(test)]

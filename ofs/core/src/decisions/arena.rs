@@ -15,7 +15,6 @@ pub(super) struct Regular {
     pub keys: usize,
     pub key_count: u32,
     pub cuts: usize,
-    pub cut_count: u32,
     pub as_of_us: i64,
     pub decided_us: i64,
     pub online_hash: Hash,
@@ -42,11 +41,33 @@ pub(super) struct Arena {
     pub shapes: ShapeTable,
 }
 
-/// The numbers here of what another arena numbers, as far as they were asked for.
-#[derive(Default)]
-pub(super) struct Numbers {
-    key_types: Vec<Option<u32>>,
-    shapes: Vec<Option<u32>>,
+/// Where the contents of another arena stand here.
+pub(super) struct Adopted {
+    texts: usize,
+    keys: usize,
+    cuts: usize,
+    features: usize,
+    /// The numbers here of the shapes there.
+    shapes: Vec<u32>,
+}
+
+impl Adopted {
+    /// Where a text that begins there at `text` begins here.
+    pub fn text(&self, text: usize) -> usize {
+        self.texts + text
+    }
+
+    /// What a decision there holds here.
+    pub fn regular(&self, there: &Regular) -> Regular {
+        let features = there.features.map(|at| at.saturating_add(u32::try_from(self.features).unwrap_or(u32::MAX)));
+        Regular {
+            shape: self.shapes.get(there.shape as usize).copied().unwrap_or(u32::MAX),
+            keys: self.keys + there.keys,
+            cuts: self.cuts + there.cuts,
+            features,
+            ..there.clone()
+        }
+    }
 }
 
 impl Arena {
@@ -72,7 +93,6 @@ impl Arena {
             keys,
             key_count: u32::try_from(record.keys.len()).unwrap_or(u32::MAX),
             cuts,
-            cut_count: u32::try_from(record.cuts.len()).unwrap_or(u32::MAX),
             as_of_us: record.as_of_us.unwrap_or(i64::MIN),
             decided_us: record.decided_us.or(record.as_of_us).unwrap_or(i64::MIN),
             online_hash: record.online_hash.unwrap_or_default(),
@@ -80,27 +100,22 @@ impl Arena {
         }
     }
 
-    /// Copies what a decision of another arena holds there, its id apart. `text`: where its request id begins there.
-    pub fn adopt(&mut self, from: &Arena, regular: &Regular, text: usize, numbers: &mut Numbers) -> Regular {
-        let keys = from.keys.get(regular.keys..regular.keys + regular.key_count as usize).unwrap_or_default();
-        let cuts = from.cuts.get(regular.cuts..regular.cuts + regular.cut_count as usize).unwrap_or_default();
-        let key_length: usize = keys.iter().map(|key| key.id_len as usize).sum();
-        let text_length = regular.request_len.unwrap_or(0) as usize + key_length;
-        self.texts.push_str(from.texts.get(text..text + text_length).unwrap_or_default());
-        let (first_key, first_cut) = (self.keys.len(), self.cuts.len());
-        for key in keys {
-            let key_type = self.number_of_type(from, key.key_type, numbers);
-            self.keys.push(Key { key_type, id_len: key.id_len });
-        }
-        self.cuts.extend_from_slice(cuts);
-        let features = regular.features.and_then(|at| from.features.get(at as usize));
-        Regular {
-            shape: self.number_of_shape(from, regular.shape, numbers),
-            keys: first_key,
-            cuts: first_cut,
-            features: features.map(|digest| self.feature_digest(*digest)),
-            ..*regular
-        }
+    /// Copies all that another arena holds.
+    pub fn adopt(&mut self, from: &Arena) -> Adopted {
+        let shapes = from.shapes.shapes.iter().zip(0..).map(|(shape, number)| {
+            let scope = self.pins.intern_canonical(from.pins.canonical(shape.scope));
+            self.shapes.adopt(&from.shapes, number, scope)
+        });
+        let shapes = shapes.collect();
+        let types: Vec<u32> = from.key_types.iter().map(|name| self.key_type(name)).collect();
+        let (texts, keys) = (self.texts.len(), self.keys.len());
+        let (cuts, features) = (self.cuts.len(), self.features.len());
+        self.texts.push_str(&from.texts);
+        let number = |there: u32| types.get(there as usize).copied().unwrap_or(u32::MAX);
+        self.keys.extend(from.keys.iter().map(|key| Key { key_type: number(key.key_type), id_len: key.id_len }));
+        self.cuts.extend_from_slice(&from.cuts);
+        self.features.extend_from_slice(&from.features);
+        Adopted { texts, keys, cuts, features, shapes }
     }
 
     /// Appends to the texts; the length.
@@ -114,19 +129,6 @@ impl Arena {
         u32::try_from(self.features.len() - 1).unwrap_or(u32::MAX)
     }
 
-    fn number_of_type(&mut self, from: &Arena, there: u32, numbers: &mut Numbers) -> u32 {
-        let known = slot(&mut numbers.key_types, there);
-        *known.get_or_insert_with(|| self.key_type(from.key_types.get(there as usize).map_or("", |name| name)))
-    }
-
-    fn number_of_shape(&mut self, from: &Arena, there: u32, numbers: &mut Numbers) -> u32 {
-        *slot(&mut numbers.shapes, there).get_or_insert_with(|| {
-            let scope = from.shapes.shapes.get(there as usize).map_or(u32::MAX, |shape| shape.scope);
-            let scope = self.pins.intern_canonical(from.pins.canonical(scope));
-            self.shapes.adopt(&from.shapes, there, scope)
-        })
-    }
-
     fn key_type(&mut self, name: &str) -> u32 {
         if let Some(id) = self.key_type_ids.get(name) {
             return *id;
@@ -136,14 +138,6 @@ impl Arena {
         self.key_type_ids.insert(name.into(), id);
         id
     }
-}
-
-fn slot(numbers: &mut Vec<Option<u32>>, there: u32) -> &mut Option<u32> {
-    let there = there as usize;
-    if numbers.len() <= there {
-        numbers.resize(there + 1, None);
-    }
-    &mut numbers[there]
 }
 
 /// A text's bytes; a line is far below 4 GiB.

@@ -134,7 +134,6 @@ impl Form {
             keys,
             key_count: count(self.key_ids.len()),
             cuts,
-            cut_count: count(self.next_offsets.len()),
             as_of_us: as_of_us.unwrap_or(i64::MIN),
             decided_us: decided_us.or(as_of_us).unwrap_or(i64::MIN),
             online_hash,

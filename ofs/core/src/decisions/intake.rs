@@ -2,11 +2,9 @@
 
 use std::hash::BuildHasher;
 
-use hashbrown::HashTable;
-
-use super::arena::{Arena, Numbers};
+use super::arena::Adopted;
 use super::lines::{DecodedLines, Found};
-use super::{Copy, DeadLetter, Decisions, Misuse, Row, id_of};
+use super::{DeadLetter, Decisions, Misuse, Row};
 use crate::pins::PinsTable;
 use crate::shapes::{Shape, ShapeTable};
 
@@ -21,11 +19,10 @@ impl Decisions {
         if self.sealed {
             return Err(Misuse::Sealed);
         }
-        let mut numbers = Numbers::default();
-        self.rows.reserve(decoded.lines.len());
+        let adopted = self.arena.adopt(&decoded.arena);
         for line in &decoded.lines {
             match line {
-                Ok(found) => self.append_one(found, &decoded.arena, &mut numbers),
+                Ok(found) => self.append_one(found, &adopted),
                 Err(reason) => self.dead.push((self.line_count, *reason)),
             }
             self.line_count += 1;
@@ -33,53 +30,62 @@ impl Decisions {
         Ok(())
     }
 
-    fn append_one(&mut self, found: &Found, from: &Arena, numbers: &mut Numbers) {
-        let rest = found.text + found.id_len as usize;
-        let id = from.texts.get(found.text..rest).unwrap_or_default();
-        let hash = self.hasher.hash_one(id);
-        let (rows, texts) = (&self.rows, &self.arena.texts);
-        if let Some(&row) = self.by_id.find(hash, |&row| id_of(rows, texts, row) == id) {
-            self.copies.push(Copy { row, line: self.line_count });
-            self.rows[row].conflict |= self.rows[row].canonical != found.canonical;
-            return;
-        }
-        let text = self.arena.texts.len();
-        self.arena.texts.push_str(id);
-        let regular = found.regular.as_ref().map(|regular| self.arena.adopt(from, regular, rest, numbers));
+    fn append_one(&mut self, found: &Found, adopted: &Adopted) {
         let row = self.rows.len();
         self.rows.push(Row {
             line: self.line_count,
             canonical: found.canonical,
-            text,
+            text: adopted.text(found.text),
             id_len: found.id_len,
-            conflict: false,
+            stays: true,
             excluded: false,
-            regular,
+            regular: found.regular.as_ref().map(|regular| adopted.regular(regular)),
         });
-        let (rows, texts, hasher) = (&self.rows, &self.arena.texts, &self.hasher);
-        self.by_id.insert_unique(hash, row, |&row| hasher.hash_one(id_of(rows, texts, row)));
+        self.ids.push((self.hasher.hash_one(self.id(row)), row));
     }
 
-    /// No more lines: conflicting decisions go, the others get their index.
+    /// No more lines: copies and conflicting decisions go, the others get their index.
     pub fn seal(&mut self) -> Result<(), Misuse> {
         if self.sealed {
             return Err(Misuse::Sealed);
         }
         self.sealed = true;
-        self.by_id = HashTable::new();
-        for copy in std::mem::take(&mut self.copies) {
-            if self.rows[copy.row].conflict {
-                self.dead.push((copy.line, DeadLetter::DecisionConflict));
-            } else {
-                self.duplicates += 1;
-            }
-        }
-        let conflicting = self.rows.iter().filter(|row| row.conflict);
-        self.dead.extend(conflicting.map(|row| (row.line, DeadLetter::DecisionConflict)));
+        self.compare_copies();
         self.dead.sort_by_key(|(line, _)| *line);
-        self.rows.retain(|row| !row.conflict);
+        self.rows.retain(|row| row.stays);
         self.renumber();
         Ok(())
+    }
+
+    /// Of the decisions with one id the first stays, where all are equal; else none does. A table of ids would be asked
+    /// at another place for each line; sorted, equal ids stand side by side.
+    fn compare_copies(&mut self) {
+        let mut ids = std::mem::take(&mut self.ids);
+        ids.sort_unstable();
+        for alike in ids.chunk_by(|(a, _), (b, _)| a == b) {
+            let mut rest: Vec<usize> =
+                if alike.len() > 1 { alike.iter().map(|(_, row)| *row).collect() } else { continue };
+            while let [first, ..] = rest[..] {
+                let (copies, others): (Vec<usize>, _) =
+                    rest.into_iter().partition(|row| self.id(*row) == self.id(first));
+                self.take_copies(&copies);
+                rest = others;
+            }
+        }
+    }
+
+    /// Rows of one id, ascending.
+    fn take_copies(&mut self, copies: &[usize]) {
+        let first = copies.first().and_then(|first| self.rows.get(*first)).map(|row| row.canonical);
+        let differ = copies.iter().any(|row| self.rows.get(*row).map(|row| row.canonical) != first);
+        for (number, row) in copies.iter().enumerate() {
+            let Some(row) = self.rows.get_mut(*row) else { continue };
+            row.stays = number == 0 && !differ;
+            if differ {
+                self.dead.push((row.line, DeadLetter::DecisionConflict));
+            }
+        }
+        self.duplicates += if differ { 0 } else { (copies.len() as u64).saturating_sub(1) };
     }
 
     /// Numbers shapes and pins by their first decision that stayed, and collects what the shapes span.
