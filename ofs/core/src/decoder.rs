@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use crate::admit::{Admission, Event, Reject};
 use crate::digest::{DigestError, Hash, sha256, sha256_each, write_record};
 use crate::fold::counts::Odd;
@@ -135,10 +137,9 @@ impl Decoder {
             plan: &self.plan,
             pins: self.pins.clone(),
             scopes: &self.scopes,
-            at_hand: Default::default(),
+            at_hand: AtHand::default(),
             typed: vec![Typed::Unread; self.plan.typed.len()],
-            record: Vec::new(),
-            identity: Vec::new(),
+            bytes: Vec::new(),
             facts: Vec::new(),
             cells: Vec::new(),
             texts: String::new(),
@@ -147,13 +148,14 @@ impl Decoder {
         let mut admission = Admission::new(&self.plan.paths);
         for (record, headers) in records {
             let Record { offset, log_ts_us, ts_type, key, value } = record;
-            batch.record.clear();
-            write_record(&mut batch.record, offset, log_ts_us, ts_type, key, value, headers)?;
+            batch.bytes.clear();
+            write_record(&mut batch.bytes, offset, log_ts_us, ts_type, key, value, headers)?;
             let admitted = admission.admit(value);
-            let (digest, read) = match admitted {
-                Ok(event) => batch.read(event, value.unwrap_or_default()),
-                Err(reject) => (sha256(&batch.record), Err(reject)),
+            let [digest, value] = match admitted {
+                Ok(_) => sha256_each([&batch.bytes, value.unwrap_or_default()]),
+                Err(_) => [sha256(&batch.bytes), Hash::default()],
             };
+            let read = admitted.map(|event| batch.read(event, half(value)));
             seen(admitted.ok().filter(|_| read.is_ok_and(|read| read.scope.is_some())));
             items.push(Item { offset, log_ts_us, digest, event: read });
         }
@@ -187,68 +189,71 @@ impl Decoded {
     }
 }
 
+/// What events of one type and the same pins have in common.
+#[derive(Default)]
+struct AtHand<'p> {
+    pins_version: u64,
+    event_type: String,
+    scope: Option<usize>,
+    /// The groups that read the type.
+    groups: &'p [usize],
+    /// Has taken what stands before the event id in what an event is identified by.
+    identity: Sha256,
+}
+
 /// A batch in the making.
 struct Batch<'p> {
     plan: &'p Plan,
     pins: PinsTable,
     scopes: &'p [(Box<[u8]>, Hash)],
-    /// The version of the pins at hand, their scope, and the digest of their canonical form.
-    at_hand: (u64, Option<usize>, Hash),
+    at_hand: AtHand<'p>,
     typed: Vec<Typed>,
-    /// What the digests of the record at hand, and of its event's id, are made of.
-    record: Vec<u8>,
-    identity: Vec<u8>,
+    bytes: Vec<u8>,
     facts: Vec<Fact>,
     cells: Vec<Cell>,
     texts: String,
 }
 
 impl Batch<'_> {
-    /// The digest of the record, and the event.
-    fn read(&mut self, event: &Event<'_>, value: &[u8]) -> (Hash, Result<EventItem, Reject>) {
-        let scope = self.identify(event);
-        let [digest, id, value] = sha256_each([&self.record, &self.identity, value]);
+    /// `value`: half the digest of the record's value.
+    fn read(&mut self, event: &Event<'_>, value: Half) -> EventItem {
+        if self.at_hand.pins_version != event.pins_version || self.at_hand.event_type != *event.event_type {
+            self.take_at_hand(event);
+        }
+        let AtHand { scope, groups, identity, .. } = &self.at_hand;
+        let (scope, groups) = (*scope, *groups);
+        let id = half(identity.clone().chain_update(event.event_id.as_bytes()).finalize().into());
         let before = self.facts.len();
         if scope.is_some() {
             self.typed.fill(Typed::Unread);
-            let plan = self.plan;
-            for place in plan.groups_of(&event.event_type) {
-                if let Some(group) = plan.groups.get(*place) {
+            for place in groups {
+                if let Some(group) = self.plan.groups.get(*place) {
                     let gives = self.gives(group, &event.fields);
                     self.facts.push(Fact { group: *place, gives });
                 }
             }
         }
-        let (id, value, facts) = (half(id), half(value), (before, self.facts.len()));
-        (digest, Ok(EventItem { id, value, scope, ts_us: event.ts_us, facts }))
+        EventItem { id, value, scope, ts_us: event.ts_us, facts: (before, self.facts.len()) }
     }
 
-    /// Writes what tells the event from others, and gives its scope.
-    fn identify(&mut self, event: &Event<'_>) -> Option<usize> {
-        if self.at_hand.0 != event.pins_version {
-            self.take_pins(event);
-        }
-        let (_, scope, pins) = self.at_hand;
-        let bytes = &mut self.identity;
-        bytes.clear();
-        bytes.extend_from_slice(&pins);
-        bytes.extend_from_slice(&(event.event_type.len() as u64).to_be_bytes());
-        bytes.extend_from_slice(event.event_type.as_bytes());
-        bytes.extend_from_slice(event.event_id.as_bytes());
-        scope
-    }
-
-    fn take_pins(&mut self, event: &Event<'_>) {
+    fn take_at_hand(&mut self, event: &Event<'_>) {
         let scope = self.pins.find(&event.pins).map(|scope| scope as usize);
-        let digest = match scope.and_then(|place| self.scopes.get(place)) {
+        let pins = match scope.and_then(|place| self.scopes.get(place)) {
             Some((_, digest)) => *digest,
             None => {
-                self.identity.clear();
-                event.pins.write(&mut self.identity);
-                sha256(&self.identity)
+                self.bytes.clear();
+                event.pins.write(&mut self.bytes);
+                sha256(&self.bytes)
             }
         };
-        self.at_hand = (event.pins_version, scope, digest);
+        let identity = Sha256::new().chain_update(pins).chain_update((event.event_type.len() as u64).to_be_bytes());
+        self.at_hand = AtHand {
+            pins_version: event.pins_version,
+            event_type: event.event_type.to_string(),
+            scope,
+            groups: self.plan.groups_of(&event.event_type),
+            identity: identity.chain_update(event.event_type.as_bytes()),
+        };
     }
 
     /// In the order of the rules: conditions, key, values.
