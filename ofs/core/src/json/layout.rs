@@ -253,8 +253,8 @@ pub struct Layouts<'a, T> {
 }
 
 const HELD_MAX: usize = 8;
-/// A layout is worth as much as so many texts that follow one; texts that follow none earn a little, too, so that a
-/// layout is tried anew from time to time.
+/// What making a layout costs. A text that follows one earns a part of it, any other a little, so that layouts are tried
+/// anew from time to time. With less than this left, only the layout that was followed last is tried.
 const COST: u32 = 64;
 const FOLLOWED: u32 = 16;
 const CREDIT_MAX: u32 = HELD_MAX as u32 * 2 * COST;
@@ -271,7 +271,8 @@ impl<'a, T> Layouts<'a, T> {
     pub fn follow(&mut self, text: &'a str) -> Option<&mut (Layout<'a>, T)> {
         let follows = |(layout, _): &mut (Layout<'a>, T)| layout.follow(text);
         if !self.held.get_mut(self.last).is_some_and(follows) {
-            let found = (0..self.held.len()).find(|&at| at != self.last && follows(&mut self.held[at]));
+            let tried = if self.credit < COST { 0 } else { self.held.len() };
+            let found = (0..tried).find(|&at| at != self.last && follows(&mut self.held[at]));
             self.credit = (self.credit + if found.is_some() { FOLLOWED } else { 1 }).min(CREDIT_MAX);
             self.last = found?;
         }
