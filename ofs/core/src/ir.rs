@@ -16,7 +16,7 @@ use crate::ops::tally::{self, Tally};
 use crate::ops::{Frame, Ir, Slice, Unit};
 use crate::plan::{GroupPlan, WindowPlan};
 use standing::{Ledger, Subject};
-use wire::{Corrupt, Decoded, Reader, put_len, put_u64};
+use wire::{Corrupt, Decoded, Reader, put_word};
 
 /// What is asked of every key of a query.
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +66,7 @@ fn answer_seen(
         return;
     }
     out.push(SOMETHING);
-    put_u64(out, distance(ask.as_of_us, log.times()[as_of - 1]));
+    put_word(out, distance(ask.as_of_us, log.times()[as_of - 1]));
     let stream = ask.stream.filter(|_| group.has_changes && log.len() > TRACKED_MIN);
     let known = stream.and_then(|_| log.take_tracks());
     let is_new = known.is_none();
@@ -92,7 +92,7 @@ fn answer_window(window: &WindowPlan, slice: &Slice<'_>, ask: Ask, track: Option
         let teller = Teller { units: &window.units, chain, slice: *slice, as_of_us: ask.as_of_us };
         return teller.tell(track, out);
     }
-    put_len(out, slice.len());
+    put_word(out, slice.len() as u64);
     if slice.is_empty() {
         return;
     }
@@ -164,14 +164,14 @@ impl<'a> Merged<'a> {
             SOMETHING => {}
             _ => return Err(Corrupt),
         }
-        let last_us = behind(frame.as_of_us, reader.u64()?);
+        let last_us = behind(frame.as_of_us, reader.word()?);
         self.last_us = Some(self.last_us.map_or(last_us, |known| known.max(last_us)));
         for (place, window) in group.windows.iter().enumerate() {
             if window.gap_us.is_some() {
                 self.absorb_runs(place, window, reader, frame)?;
                 continue;
             }
-            let length = reader.u64()?;
+            let length = reader.word()?;
             if length == 0 {
                 continue;
             }

@@ -1,4 +1,6 @@
 //! The compact encoding that IRs, queries and state share: LEB128 varints, zigzag where signed, length before bytes.
+//! What every answer holds is written in words of eight bytes: where each begins does not depend on those before, so
+//! that a processor reads them at once.
 
 /// Encoded bytes that no encoder of this crate wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +68,21 @@ pub fn put_u128(out: &mut Vec<u8>, mut value: u128) {
         value >>= 7;
     }
     put_u64(out, value as u64);
+}
+
+pub fn put_word(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+/// A word; where the value does not fit, the smallest word and then two of it.
+pub fn put_wide_word(out: &mut Vec<u8>, value: i128) {
+    match i64::try_from(value) {
+        Ok(small) if small != i64::MIN => out.extend_from_slice(&small.to_le_bytes()),
+        _ => {
+            out.extend_from_slice(&i64::MIN.to_le_bytes());
+            out.extend_from_slice(&value.to_le_bytes());
+        }
+    }
 }
 
 pub fn put_len(out: &mut Vec<u8>, value: usize) {
@@ -194,6 +211,17 @@ impl<'a> Reader<'a> {
         Ok(((raw >> 1) as i128) ^ -((raw & 1) as i128))
     }
 
+    pub fn word(&mut self) -> Decoded<u64> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    pub fn wide_word(&mut self) -> Decoded<i128> {
+        match i64::from_le_bytes(self.array()?) {
+            i64::MIN => self.array().map(i128::from_le_bytes),
+            small => Ok(i128::from(small)),
+        }
+    }
+
     pub fn take(&mut self, length: usize) -> Decoded<&'a [u8]> {
         let (head, rest) = self.rest.split_at_checked(length).ok_or(Corrupt)?;
         self.rest = rest;
@@ -201,7 +229,9 @@ impl<'a> Reader<'a> {
     }
 
     pub fn array<const N: usize>(&mut self) -> Decoded<[u8; N]> {
-        <[u8; N]>::try_from(self.take(N)?).map_err(|_| Corrupt)
+        let (head, rest) = self.rest.split_first_chunk().ok_or(Corrupt)?;
+        self.rest = rest;
+        Ok(*head)
     }
 
     pub fn bytes(&mut self) -> Decoded<&'a [u8]> {
@@ -224,9 +254,15 @@ mod tests {
             let mut out = Vec::new();
             put_i64(&mut out, value);
             put_i128(&mut out, i128::from(value) * i128::from(i64::MAX));
+            put_wide_word(&mut out, i128::from(value));
+            put_wide_word(&mut out, i128::from(value) * i128::from(i64::MAX));
+            put_word(&mut out, value as u64);
             let mut reader = Reader::new(&out);
             assert_eq!(reader.i64(), Ok(value));
             assert_eq!(reader.i128(), Ok(i128::from(value) * i128::from(i64::MAX)));
+            assert_eq!(reader.wide_word(), Ok(i128::from(value)));
+            assert_eq!(reader.wide_word(), Ok(i128::from(value) * i128::from(i64::MAX)));
+            assert_eq!(reader.word(), Ok(value as u64));
             assert!(reader.is_empty());
         }
         for value in (0..64).flat_map(|bit| [1_u64 << bit, u64::MAX >> bit]).chain([0, 127, 128]) {
@@ -253,6 +289,8 @@ mod tests {
     fn damage_is_a_value() {
         assert_eq!(Reader::new(&[]).u8(), Err(Corrupt));
         assert_eq!(Reader::new(&[0x80]).u64(), Err(Corrupt));
+        assert_eq!(Reader::new(&[0; 7]).word(), Err(Corrupt));
+        assert_eq!(Reader::new(&i64::MIN.to_le_bytes()).wide_word(), Err(Corrupt));
         assert_eq!(Reader::new(&[0xff; 30]).u128(), Err(Corrupt));
         assert_eq!(Reader::new(&[5, b'a']).bytes(), Err(Corrupt));
         assert_eq!(Reader::new(&[1, 0xff]).text(), Err(Corrupt));

@@ -3,7 +3,7 @@
 use super::Slice;
 use super::exact::Rational;
 use crate::canonical::write_int;
-use crate::ir::wire::{Decoded, Reader, put_u64};
+use crate::ir::wire::{Decoded, Reader, put_word};
 
 /// The event time of the first, or last, contribution.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,11 +24,11 @@ impl Age {
 
     /// Bounds: event times lie before as-of, so 0 is free to stand for none.
     pub fn encode(self, as_of_us: i64, out: &mut Vec<u8>) {
-        put_u64(out, self.0.map_or(0, |time_us| distance(as_of_us, time_us)));
+        put_word(out, self.0.map_or(0, |time_us| distance(as_of_us, time_us)));
     }
 
     pub fn decode(reader: &mut Reader<'_>, as_of_us: i64) -> Decoded<Self> {
-        Ok(Age(match reader.u64()? {
+        Ok(Age(match reader.word()? {
             0 => None,
             distance => Some(behind(as_of_us, distance)),
         }))

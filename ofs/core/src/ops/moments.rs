@@ -6,7 +6,7 @@ use super::exact::{Product, Rational, half_even, power_of_ten, sqrt_half_even, w
 use super::wide::Wide;
 use super::{Slice, TypedField};
 use crate::canonical::write_int;
-use crate::ir::wire::{Corrupt, Decoded, Reader, put_i128, put_u64};
+use crate::ir::wire::{Corrupt, Decoded, Reader, put_wide_word, put_word};
 use crate::value::ValueType;
 
 /// Bounds: 2^63 values of at most 2^63 keep the sum within 2^126.
@@ -36,8 +36,8 @@ impl Moments {
     }
 
     pub fn encode(self, squares: bool, out: &mut Vec<u8>) {
-        put_u64(out, self.n);
-        put_i128(out, self.sum);
+        put_word(out, self.n);
+        put_wide_word(out, self.sum);
         if squares {
             self.squares.encode(out);
         }
@@ -45,8 +45,8 @@ impl Moments {
 
     pub fn decode(reader: &mut Reader<'_>, squares: bool) -> Decoded<Self> {
         Ok(Moments {
-            n: reader.u64()?,
-            sum: reader.i128()?,
+            n: reader.word()?,
+            sum: reader.wide_word()?,
             squares: if squares { Wide::decode(reader)? } else { Wide::default() },
         })
     }
