@@ -179,6 +179,15 @@ impl Asked {
         &self.rows
     }
 
+    /// Places of rows among which are all those of the decisions; no others where the rows stand in their order.
+    pub fn rows_of(&self, decisions: &std::ops::Range<usize>) -> std::ops::Range<usize> {
+        if !self.is_ordered {
+            return 0..self.rows.len();
+        }
+        let before = |decision: usize| self.rows.partition_point(|row| row.decision < decision);
+        before(decisions.start)..before(decisions.end)
+    }
+
     /// Canonical pins of the row.
     pub fn pins(&self, row: &Row) -> &[u8] {
         self.scopes.get(row.scope).map_or(&[], |pins| pins)

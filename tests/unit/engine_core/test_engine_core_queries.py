@@ -102,6 +102,25 @@ def test_cuts_may_be_answered_in_several_ranges() -> None:
     assert verdicts(plan, sealed, *parts) == expected()
 
 
+@pytest.mark.parametrize("is_ordered", [True, False])
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 39])
+def test_parts_of_a_chunk_are_those_of_the_whole_when_assembled_apart(size: int, is_ordered: bool) -> None:
+    """Whether the cuts ascend with the decisions or not, and whatever stands between those that are answerable."""
+    decisions = sorted(DECISIONS, key=lambda one: one["basis"][0]["next_offset"]) if is_ordered else DECISIONS
+    plan, sealed = plan_of(GROUP), bound([GROUP], decisions)
+    sealed.exclude([3, 4, 17, 39])
+    fold, queries = new_fold(plan), sealed.queries("s", 0, 0, len(sealed), 0, EVERY_CUT)
+    apply(fold, ROWS, queries)
+    whole = _core.assemble(plan, sealed, 0, 40, [queries], "r1", "all")
+    for lo in range(0, 40, size):
+        hi = min(lo + size, 40)
+        part = _core.assemble(plan, sealed, lo, hi, [queries], "r1", "all")
+        assert part.snapshots(lo, hi) == whole.snapshots(lo, hi)
+    assert [length > 0 for length in whole.snapshots(0, 40)[1]] == [
+        number not in (3, 4, 17, 39) for number in range(40)
+    ]
+
+
 def test_query_is_answered_when_the_frontier_reaches_its_cut() -> None:
     """Applied records and holes move the frontier; `limit` and `first` bound what is applied."""
     cuts = (0, 1, 2, 3, 6, 8)

@@ -1,5 +1,7 @@
 //! The answers of all partitions, found by decision.
 
+use std::ops::Range;
+
 use crate::decisions::DecisionView;
 use crate::ir::Merged;
 use crate::ir::standing::Subject;
@@ -32,7 +34,7 @@ pub struct Shelf<'a> {
 }
 
 impl<'a> Shelf<'a> {
-    pub fn new(range: std::ops::Range<usize>, answers: &[&'a Queries]) -> Self {
+    pub fn new(range: Range<usize>, answers: &[&'a Queries]) -> Self {
         let mut answers = answers.to_vec();
         answers.sort_by(|left, right| source(left).cmp(&source(right)));
         let (mut sources, mut source_numbers) = (Vec::new(), Vec::new());
@@ -43,24 +45,26 @@ impl<'a> Shelf<'a> {
             source_numbers.push(sources.len() - 1);
         }
         let mut starts = vec![0; range.len() + 1];
-        let place_of = |decision: usize| range.contains(&decision).then(|| decision - range.start);
-        for row in answers.iter().flat_map(|queries| queries.asked.rows()) {
-            if let Some(start) = place_of(row.decision).and_then(|place| starts.get_mut(place + 1)) {
-                *start += 1;
-            }
+        let rows: Vec<Range<usize>> = answers.iter().map(|queries| queries.asked.rows_of(&range)).collect();
+        let placed = || {
+            rows.iter().enumerate().zip(&answers).flat_map(|((queries_place, rows), queries)| {
+                let within = queries.asked.rows().get(rows.clone()).unwrap_or_default();
+                let items = within.iter().zip(rows.clone()).filter(|(row, _)| range.contains(&row.decision));
+                items.map(move |(row, row_place)| (row.decision, (queries_place, row_place)))
+            })
+        };
+        for (decision, _) in placed() {
+            starts[decision - range.start + 1] += 1;
         }
         for place in 1..starts.len() {
             starts[place] += starts[place - 1];
         }
         let mut items = vec![(0, 0); starts.last().copied().unwrap_or(0)];
         let mut next = starts.clone();
-        for (queries_place, queries) in answers.iter().enumerate() {
-            for (row_place, row) in queries.asked.rows().iter().enumerate() {
-                if let Some(next) = place_of(row.decision).and_then(|place| next.get_mut(place)) {
-                    items[*next] = (queries_place, row_place);
-                    *next += 1;
-                }
-            }
+        for (decision, item) in placed() {
+            let next = &mut next[decision - range.start];
+            items[*next] = item;
+            *next += 1;
         }
         let unread = vec![0; answers.len()];
         Shelf { lo: range.start, answers, sources, source_numbers, starts, items, unread }

@@ -93,10 +93,6 @@ pub fn put_i64(out: &mut Vec<u8>, value: i64) {
     put_u64(out, ((value << 1) ^ (value >> 63)) as u64);
 }
 
-pub fn put_i128(out: &mut Vec<u8>, value: i128) {
-    put_u128(out, ((value << 1) ^ (value >> 127)) as u128);
-}
-
 pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     put_len(out, bytes.len());
     out.extend_from_slice(bytes);
@@ -206,11 +202,6 @@ impl<'a> Reader<'a> {
         Ok(((raw >> 1) as i64) ^ -((raw & 1) as i64))
     }
 
-    pub fn i128(&mut self) -> Decoded<i128> {
-        let raw = self.u128()?;
-        Ok(((raw >> 1) as i128) ^ -((raw & 1) as i128))
-    }
-
     pub fn word(&mut self) -> Decoded<u64> {
         self.array().map(u64::from_le_bytes)
     }
@@ -253,13 +244,11 @@ mod tests {
         for value in [0, 1, -1, 63, 64, -64, -65, i64::MAX, i64::MIN, 1 << 53] {
             let mut out = Vec::new();
             put_i64(&mut out, value);
-            put_i128(&mut out, i128::from(value) * i128::from(i64::MAX));
             put_wide_word(&mut out, i128::from(value));
             put_wide_word(&mut out, i128::from(value) * i128::from(i64::MAX));
             put_word(&mut out, value as u64);
             let mut reader = Reader::new(&out);
             assert_eq!(reader.i64(), Ok(value));
-            assert_eq!(reader.i128(), Ok(i128::from(value) * i128::from(i64::MAX)));
             assert_eq!(reader.wide_word(), Ok(i128::from(value)));
             assert_eq!(reader.wide_word(), Ok(i128::from(value) * i128::from(i64::MAX)));
             assert_eq!(reader.word(), Ok(value as u64));
@@ -280,8 +269,8 @@ mod tests {
         }
         for value in [i128::MAX, i128::MIN] {
             let mut out = Vec::new();
-            put_i128(&mut out, value);
-            assert_eq!(Reader::new(&out).i128(), Ok(value));
+            put_wide_word(&mut out, value);
+            assert_eq!(Reader::new(&out).wide_word(), Ok(value));
         }
     }
 
