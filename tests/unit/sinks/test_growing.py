@@ -25,6 +25,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "darwin", reason="it has no fdat
 def test_a_file_holds_all_that_was_written_when_stretches_are_settled(
     tmp_path: Path, pieces: list[bytes], stretch: int
 ) -> None:
+    """Whatever the pieces and however long a stretch is, the file is the pieces one after the other."""
     path = tmp_path / "grown"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(growing, "STRETCH_BYTES", stretch)
@@ -38,6 +39,7 @@ def test_a_file_holds_all_that_was_written_when_stretches_are_settled(
 def test_every_stretch_is_durable_before_the_next_when_a_file_grows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A file is made durable after each write that completes a stretch, and once more at its end."""
     path, durable = tmp_path / "grown", []
 
     def synced(handle: int) -> None:
@@ -56,6 +58,8 @@ def test_every_stretch_is_durable_before_the_next_when_a_file_grows(
 def test_a_sink_raises_its_error_when_a_stretch_cannot_be_made_durable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """What the disk refuses while a file grows ends the run as any error of its sink, and leaves nothing."""
+
     def refuse(_handle: int) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
