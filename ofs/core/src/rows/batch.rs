@@ -22,6 +22,9 @@ pub struct RowBatch {
 
 const NO_ROW: u32 = u32::MAX;
 
+/// Of the texts of a row, about.
+const TEXT_BYTES: usize = 64;
+
 #[derive(Debug, Clone, Copy)]
 struct Span {
     start: usize,
@@ -50,8 +53,8 @@ impl RowBatch {
     where
         H: ExactSizeIterator<Item = (&'a str, Option<&'a [u8]>)>,
     {
-        let mut names = Names::default();
         let plan = decoder.plan();
+        let mut names = Names::with_room(records.size_hint().0, plan.groups.len());
         let decoded = decoder.decode_seen(records, |event| names.see(plan, event))?;
         let Names { places, rows, keys, texts } = names;
         Ok(RowBatch { decoded, places, rows, keys, group_count: plan.groups.len(), texts })
@@ -92,7 +95,6 @@ impl<'b> RowEvent<'b> {
     }
 }
 
-#[derive(Default)]
 struct Names {
     places: Vec<u32>,
     rows: Vec<Named>,
@@ -101,6 +103,16 @@ struct Names {
 }
 
 impl Names {
+    /// Room for the rows of so many records; for their texts a first guess.
+    fn with_room(records: usize, groups: usize) -> Names {
+        Names {
+            places: Vec::with_capacity(records),
+            rows: Vec::with_capacity(records),
+            keys: Vec::with_capacity(records.saturating_mul(groups)),
+            texts: String::with_capacity(records.saturating_mul(TEXT_BYTES)),
+        }
+    }
+
     fn see(&mut self, plan: &Plan, event: Option<&Event<'_>>) {
         let Some(event) = event else { return self.places.push(NO_ROW) };
         self.places.push(u32::try_from(self.rows.len()).unwrap_or(NO_ROW));

@@ -63,7 +63,7 @@ pub fn merge(job: &Job, chunk: &Chunk, answers: &[&RowAnswers]) -> Result<Rows, 
         count += usize::from(is_kept);
         left_out += usize::from(is_first && !is_established);
         let as_of_us = event.ts_us;
-        let spot = Spot { stream: &job.stream, partition, offset: item.offset, as_of_us, replay_id: &job.replay_id };
+        let spot = Spot { stream: &job.stream, partition, offset: item.offset, as_of_us };
         let mut writer = if is_kept { Some(out.open(row, spot)?) } else { None };
         for (group_place, group) in job.plan.groups.iter().enumerate() {
             let key = row.key(group_place);
@@ -79,7 +79,7 @@ pub fn merge(job: &Job, chunk: &Chunk, answers: &[&RowAnswers]) -> Result<Rows, 
                 if key.is_some() {
                     merged.close(group, as_of_us)?;
                 }
-                writer.add_group(group, key, &merged, as_of_us, &mut scratch)?;
+                writer.add_group(group_place, group, key, &merged, as_of_us, &mut scratch)?;
             }
         }
         if let Some(writer) = writer {
@@ -102,7 +102,7 @@ enum Writer<'o> {
 impl Out {
     fn new(job: &Job, rows: usize) -> Out {
         if job.form == Form::Records {
-            return Out::Lines(Lines::default());
+            return Out::Lines(Lines::new(&job.plan, &job.stream, &job.replay_id));
         }
         let base = [Kind::Text, Kind::Int32, Kind::Int64, Kind::Text, Kind::Text, Kind::Int64];
         let groups = job.plan.groups.iter().flat_map(|group| {
@@ -145,6 +145,7 @@ impl Out {
 impl Writer<'_> {
     fn add_group(
         &mut self,
+        place: usize,
         group: &GroupPlan,
         key: Option<&str>,
         merged: &Merged<'_>,
@@ -152,7 +153,7 @@ impl Writer<'_> {
         scratch: &mut Vec<u8>,
     ) -> Result<(), String> {
         let rest = match self {
-            Writer::Lines(lines) => return Ok(lines.add_group(group, key, merged, as_of_us)?),
+            Writer::Lines(lines) => return Ok(lines.add_group(place, group, key, merged, as_of_us)?),
             Writer::Columns(rest) => std::mem::take(rest),
         };
         let (columns, rest) = rest.split_at_mut_checked(group.features.len() + 1).ok_or(Corrupt)?;

@@ -3,8 +3,8 @@
 use super::batch::RowEvent;
 use crate::canonical::{write_int, write_string};
 use crate::ir::Merged;
-use crate::ir::wire::Decoded;
-use crate::plan::GroupPlan;
+use crate::ir::wire::{Corrupt, Decoded};
+use crate::plan::{GroupPlan, Plan};
 use crate::time::write_ts;
 
 /// Rows one behind the other, each a line.
@@ -18,6 +18,10 @@ pub struct Lines {
     id_ends: Vec<usize>,
     /// Where the line at hand begins.
     start: usize,
+    /// By group, what its member begins with.
+    names: Vec<Vec<u8>>,
+    /// What every line ends with.
+    tail: Vec<u8>,
 }
 
 /// Where a row's event stands.
@@ -27,10 +31,25 @@ pub struct Spot<'a> {
     pub partition: usize,
     pub offset: i64,
     pub as_of_us: i64,
-    pub replay_id: &'a str,
 }
 
 impl Lines {
+    /// No line yet; what all of them will say of the run is written once.
+    pub fn new(plan: &Plan, stream: &str, replay_id: &str) -> Lines {
+        let mut tail = b",\"replay_id\":".to_vec();
+        write_string(&mut tail, replay_id);
+        tail.extend_from_slice(b",\"stream\":");
+        write_string(&mut tail, stream);
+        tail.extend_from_slice(b"}\n");
+        let names = plan.groups.iter().map(|group| {
+            let mut name = Vec::new();
+            write_string(&mut name, &group.name);
+            name.push(b':');
+            name
+        });
+        Lines { names: names.collect(), tail, ..Lines::default() }
+    }
+
     /// Begins a row; its groups follow, in name order.
     pub fn open(&mut self, row: RowEvent<'_>, spot: Spot<'_>) {
         let out = &mut self.bytes;
@@ -48,6 +67,7 @@ impl Lines {
     /// Adds a group: the event's key in it and the features, both null where it has no key.
     pub fn add_group(
         &mut self,
+        place: usize,
         group: &GroupPlan,
         key: Option<&str>,
         merged: &Merged<'_>,
@@ -57,12 +77,12 @@ impl Lines {
         if out.last() != Some(&b'{') {
             out.push(b',');
         }
-        write_string(out, &group.name);
+        out.extend_from_slice(self.names.get(place).ok_or(Corrupt)?);
         let Some(key) = key else {
-            out.extend_from_slice(b":{\"features\":null,\"key_id\":null}");
+            out.extend_from_slice(b"{\"features\":null,\"key_id\":null}");
             return Ok(());
         };
-        out.extend_from_slice(b":{\"features\":{");
+        out.extend_from_slice(b"{\"features\":{");
         for (place, feature) in group.features.iter().enumerate() {
             feature.write_label(place == 0, out);
             feature.finish.write(group, merged.irs(), as_of_us, out)?;
@@ -80,11 +100,7 @@ impl Lines {
         write_int(out, i128::from(spot.offset));
         out.extend_from_slice(b",\"partition\":");
         write_int(out, spot.partition as i128);
-        out.extend_from_slice(b",\"replay_id\":");
-        write_string(out, spot.replay_id);
-        out.extend_from_slice(b",\"stream\":");
-        write_string(out, spot.stream);
-        out.extend_from_slice(b"}\n");
+        out.extend_from_slice(&self.tail);
         self.lengths.push(out.len() - self.start);
         self.start = out.len();
     }
