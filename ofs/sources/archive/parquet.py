@@ -144,7 +144,8 @@ def mapped_write_errors(path: Path) -> Iterator[None]:
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     try:
-        with pq.ParquetFile(path) as file:
+        # read ahead, a file would be held whole: its records are decoded ahead already
+        with pq.ParquetFile(path, pre_buffer=False) as file:
             if not file.schema_arrow.equals(_SCHEMA):
                 raise ArchiveError(
                     f"{path}: columns expected {_SCHEMA.names}, found {file.schema_arrow.names}"

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from ofs.canonical import sha256_hex
 from ofs.canonical.content import ContentDigest
 from ofs.errors import ArchiveError, SinkError, SourceError, TopicMissingError
+from ofs.ports import RecordBatch
 from ofs.sources.archive import ArchiveLog, export, verify
 from ofs.sources.archive import write as archive_write
+from ofs.sources.archive.parquet import ROW_GROUP_RECORDS, ParquetWriter, read_records
 from ofs.sources.memory import MemoryLog, Record
 from ofs.units import OffsetRange
 
@@ -92,6 +96,25 @@ def test_holes_at_the_end_are_covered(tmp_path: Path) -> None:
     assert [part.ranges for part in info.partitions] == [(OffsetRange(0, 8),), (OffsetRange(0, 5),)]
     assert list(archive.read("s", 1, OffsetRange(0, 5), 10)) == []
     assert _values(archive, 2, 8) == [b"v2"]
+
+
+def test_a_file_is_not_held_whole_while_it_is_read(tmp_path: Path) -> None:
+    """What a reader holds grows with a row group, not with the file."""
+    path, groups = tmp_path / "large.parquet", 4
+    writer = ParquetWriter(path)
+    for group in range(groups):
+        first = group * ROW_GROUP_RECORDS
+        offsets = list(range(first, first + ROW_GROUP_RECORDS))
+        values: list[bytes | None] = [os.urandom(100) for _ in offsets]
+        same = [0] * ROW_GROUP_RECORDS
+        writer.write(RecordBatch("s", 0, offsets, same, same, [None] * ROW_GROUP_RECORDS, values, None))
+    writer.close()
+    before = pa.total_allocated_bytes()
+    span = OffsetRange(0, groups * ROW_GROUP_RECORDS)
+    reader = read_records(path, stream="s", partition=0, span=span, max_records=1000)
+    assert len(next(reader)) == 1000
+    assert pa.total_allocated_bytes() - before < path.stat().st_size // 2
+    assert 1000 + sum(map(len, reader)) == span.end
 
 
 def test_export_without_news_changes_nothing(tmp_path: Path) -> None:
