@@ -54,7 +54,9 @@ _READER: Final = {
     "isolation.level": "read_committed",
     "enable.partition.eof": True,
     "check.crcs": True,
-    "fetch.queue.backoff.ms": 2,
+    # a few batches ahead are enough; how soon a full queue is looked at again matters less than how often
+    "queued.min.messages": 32_768,
+    "fetch.queue.backoff.ms": 10,
     "fetch.wait.max.ms": 20,
 }
 _WRITER: Final = {
