@@ -4,11 +4,13 @@ pub mod breaks;
 pub mod column;
 pub mod extremes;
 pub mod indexes;
+mod marks;
 pub mod texts;
 pub mod tracks;
 
 use column::{Column, Columns, Keep};
 use indexes::{Declared, Indexes};
+use marks::{Mark, Marks};
 use texts::Texts;
 use tracks::Tracks;
 
@@ -51,7 +53,7 @@ impl Forget {
 pub struct KeyLog {
     times: Vec<i64>,
     columns: Columns,
-    marks: Vec<Mark>,
+    marks: Marks,
     offset_max: i64,
     log_ts_max_us: i64,
     /// Where the last search of each of the first edges ended; only ever a hint.
@@ -62,13 +64,6 @@ pub struct KeyLog {
     rare: Option<Box<Rare>>,
     /// Indexes or tracks were made since `take_grown`.
     has_grown: bool,
-}
-
-/// Where a contribution came from.
-#[derive(Debug, Clone, Copy)]
-struct Mark {
-    offset: i64,
-    log_ts_us: i64,
 }
 
 /// What not every log has.
@@ -96,10 +91,10 @@ const ROOM: usize = 4;
 /// A full log grows unless such a part of it may be dropped.
 const WORTH: usize = 8;
 
-/// Room for `count` more: a quarter of what is there, so that little stays unused.
+/// Room for `count` more: an eighth of what is there, so that little stays unused.
 fn make_room<T>(items: &mut Vec<T>, count: usize) {
     if items.capacity() - items.len() < count {
-        items.reserve_exact((count * ROOM).max(items.len() / 4));
+        items.reserve_exact((count * ROOM).max(items.len() / 8));
     }
 }
 
@@ -108,7 +103,7 @@ impl KeyLog {
         KeyLog {
             times: Vec::new(),
             columns: Columns::new(columns),
-            marks: Vec::new(),
+            marks: Marks::default(),
             offset_max: i64::MIN,
             log_ts_max_us: i64::MIN,
             near: [0; NEAR],
@@ -133,8 +128,7 @@ impl KeyLog {
         let at = self.place_of(time_us, offset);
         make_room(&mut self.times, 1);
         self.times.insert(at, time_us);
-        make_room(&mut self.marks, 1);
-        self.marks.insert(at, Mark { offset, log_ts_us });
+        self.marks.insert(at, Mark { offset, log_ts_us }, &self.times);
         self.columns.insert(at, values, keeps);
         if let Some(rare) = &mut self.rare {
             rare.shift(at);
@@ -154,7 +148,7 @@ impl KeyLog {
         let count = self.times.partition_point(|time| *time < forget.before_us);
         if forget.at_once || count >= self.times.len() / WORTH {
             self.times.drain(..count);
-            self.marks.drain(..count);
+            self.marks.drop_front(count);
             self.columns.drop_front(count);
             self.near.iter_mut().for_each(|hint| *hint = hint.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX)));
             if let Some(rare) = &mut self.rare {
@@ -165,12 +159,12 @@ impl KeyLog {
 
     fn place_of(&self, time_us: i64, offset: i64) -> usize {
         let length = self.times.len();
-        let is_behind = |last: &i64| *last < time_us || *last == time_us && self.marks[length - 1].offset < offset;
+        let is_behind = |last: &i64| *last < time_us || *last == time_us && self.marks.offset(length - 1) < offset;
         if self.times.last().is_none_or(is_behind) {
             return length;
         }
         let mut at = seek(&self.times, time_us, length);
-        while at < self.times.len() && self.times[at] == time_us && self.marks[at].offset < offset {
+        while at < self.times.len() && self.times[at] == time_us && self.marks.offset(at) < offset {
             at += 1;
         }
         at
@@ -191,7 +185,7 @@ impl KeyLog {
     pub fn touch(&self) -> i64 {
         let ends = self.near.iter().map(|hint| *hint as usize).chain([self.times.len().saturating_sub(1)]);
         let read = ends.map(|at| self.times.get(at).copied().unwrap_or(0).wrapping_add(self.columns.touch(at)));
-        let last = self.marks.last().map_or(0, |mark| mark.offset);
+        let last = self.times.len().checked_sub(1).map_or(0, |last| self.marks.offset(last));
         read.fold(last, i64::wrapping_add)
     }
 
@@ -268,9 +262,8 @@ impl KeyLog {
     /// What the log takes beside itself.
     pub fn bytes(&self) -> usize {
         let times = self.times.capacity() * size_of::<i64>();
-        let marks = self.marks.capacity() * size_of::<Mark>();
         let rare = self.rare.as_ref().map_or(0, |rare| rare.bytes());
-        times + marks + self.columns.bytes() + rare + 2 * ALLOCATION
+        times + self.marks.bytes() + self.columns.bytes() + rare + ALLOCATION
     }
 
     /// Changes the present values of a column; None leaves one as it is.
@@ -292,7 +285,7 @@ impl KeyLog {
         let mut log = KeyLog::new(self.columns.width());
         let mut values = Vec::with_capacity(self.columns.width());
         for at in lo..hi.max(lo) {
-            let Mark { offset, log_ts_us } = self.marks[at];
+            let Mark { offset, log_ts_us } = self.marks.get(at, self.times[at]);
             if offset >= sight.cut || sight.logged_before_us.is_some_and(|before| log_ts_us >= before) {
                 continue;
             }
@@ -308,7 +301,7 @@ impl KeyLog {
     }
 
     fn contribution<'a>(&self, at: usize, values: &'a [Option<i64>]) -> Contribution<'a> {
-        let Mark { offset, log_ts_us } = self.marks[at];
+        let Mark { offset, log_ts_us } = self.marks.get(at, self.times[at]);
         Contribution { time_us: self.times[at], offset, log_ts_us, values }
     }
 
@@ -323,11 +316,11 @@ impl KeyLog {
         let mut missing = self.undrained;
         while at > 0 && missing > 0 {
             at -= 1;
-            missing -= usize::from(self.marks[at].offset >= from);
+            missing -= usize::from(self.marks.offset(at) >= from);
         }
         let mut values = Vec::with_capacity(self.columns.width());
         for at in at..self.len() {
-            if self.marks[at].offset >= from {
+            if self.marks.offset(at) >= from {
                 self.read(at, &mut values);
                 each(&self.contribution(at, &values));
             }
@@ -346,11 +339,11 @@ impl KeyLog {
 
     /// Of the contribution at a position.
     pub fn offset(&self, at: usize) -> i64 {
-        self.marks[at].offset
+        self.marks.offset(at)
     }
 
     pub fn offsets(&self) -> impl Iterator<Item = i64> {
-        self.marks.iter().map(|mark| mark.offset)
+        (0..self.len()).map(|at| self.marks.offset(at))
     }
 
     pub fn column(&self, column: usize) -> Column<'_> {
