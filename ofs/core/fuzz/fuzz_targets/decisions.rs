@@ -15,5 +15,8 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(decisions.len() + copies + dead, lines.len(), "a line is lost");
     let regular: usize = decisions.shapes().iter().map(|shape| shape.decisions.len()).sum();
     assert_eq!(regular + decisions.irregular().len(), decisions.len(), "a decision is lost");
-    let _ = decisions.digest();
+    let texts =
+        decisions.dead_letters().iter().map(|(line, _)| usize::try_from(*line).ok().and_then(|line| lines.get(line)));
+    let texts: Vec<&[u8]> = texts.map(|text| text.copied().unwrap_or_default()).collect();
+    assert!(decisions.digest(texts.into_iter()).is_ok());
 });
