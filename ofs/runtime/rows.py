@@ -133,27 +133,29 @@ class _Run:
         self._stages: Final = Stages()
 
     def execute(self, sink: RowSink, progress: ProgressCallback) -> CutCertificate:
-        """Chunk by chunk; while some are merged and written, the partitions are folded for the next."""
+        """Chunk by chunk; while one is written and one is merged, the partitions are folded for the next."""
         folds = [self._maker.fold(part.partition) for part in self._plan.partitions]
         total = sum(span.end - span.start for part in self._plan.partitions for span in part.spans)
         with (
             ThreadPoolExecutor(self._options.workers, "ofs-rows") as workers,
             ThreadPoolExecutor(1, "ofs-rows-write") as writer,
+            ThreadPoolExecutor(1, "ofs-rows-merge") as merger,
             ExitStack() as stack,
         ):
             feeds = [self._feed(part, workers) for part in self._plan.partitions]
             for feed in feeds:
                 stack.callback(feed.stop)
-            writing = Behind(writer.submit)
+            writing, merging = Behind(writer.submit), Behind(merger.submit)
             chunk, answering = None, list[Future[Any]]()
             for following in self._chunks(feeds):
                 answers = [future.result() for future in answering]
                 answering = [workers.submit(self._answer, fold, following) for fold in folds]
-                writing.add(self._write, sink, chunk, answers)
+                merging.add(self._merge, chunk, answers, sink, writing)
                 chunk = following
                 self._records_read += len(following)
                 progress(Progress("making rows", self._records_read, total))
-            writing.add(self._write, sink, chunk, [future.result() for future in answering])
+            merging.add(self._merge, chunk, [future.result() for future in answering], sink, writing)
+            merging.settle()
             writing.settle()
         return self._certificate(folds)
 
@@ -211,16 +213,19 @@ class _Run:
         with self._stages.timed("fold"):
             return fold.answer(chunk)
 
-    def _write(self, sink: RowSink, chunk: Any, answers: list[Any]) -> None:
-        """Merge and write a chunk; None is the one before the first."""
+    def _merge(self, chunk: Any, answers: list[Any], sink: RowSink, writing: Behind) -> None:
+        """Merge a chunk and have it written; None is the one before the first."""
         if chunk is None:
             return
         with self._stages.timed("assemble"):
             merged = self._merged(chunk, answers)
         self._rows += len(merged.rows)
         self._left_out += merged.left_out
+        writing.add(self._write, sink, merged.rows)
+
+    def _write(self, sink: RowSink, rows: Any) -> None:
         with self._stages.timed("write"):
-            sink.put(merged.rows)
+            sink.put(rows)
 
     def _merged(self, chunk: Any, answers: list[Any]) -> Merged:
         try:
