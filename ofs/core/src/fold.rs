@@ -365,7 +365,7 @@ impl Fold {
 
     fn answer_while(&mut self, queries: &mut Queries, upto: i64, scans: u64) -> Result<(), String> {
         while let Some(row) = queries.pending(upto).filter(|_| self.scanned < scans) {
-            let stream = queries.stream();
+            let stream = queries.stream(&row);
             let asked = &queries.asked;
             if asked.stream != self.origin.stream || asked.partition != self.origin.partition {
                 return Err(format!("queries of {} {} put to another partition", asked.stream, asked.partition));

@@ -70,6 +70,15 @@ impl PartialEq for Named {
 
 impl Eq for Named {}
 
+/// Decisions of a stretch: a new one begins a new stream, so that who reads answers from the middle on need not read those
+/// of all before.
+const STRETCH: usize = 4_096;
+
+/// The first decision of its stretch.
+pub fn stretch(decision: usize) -> usize {
+    decision / STRETCH * STRETCH
+}
+
 /// Names each stream of the process once.
 static STREAMS: AtomicU64 = AtomicU64::new(1);
 
@@ -135,8 +144,12 @@ impl Queries {
         Ok(Queries { asked, answers: Answers { bytes, ends, named: Named::default() } })
     }
 
-    /// The stream of the answers; None where each stands alone.
-    pub fn stream(&mut self) -> Option<Stream> {
+    /// The stream of the next answer, which is that of this row; None where each stands alone.
+    pub fn stream(&mut self, row: &Row) -> Option<Stream> {
+        let before = self.answers.len().checked_sub(1).and_then(|place| self.asked.rows.get(place));
+        if before.is_some_and(|before| stretch(before.decision) != stretch(row.decision)) {
+            self.answers.end_stream();
+        }
         let named = &mut self.answers.named.0;
         self.asked.is_ordered.then(|| *named.get_or_insert_with(next_stream))
     }

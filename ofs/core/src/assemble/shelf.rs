@@ -8,7 +8,7 @@ use crate::ir::standing::Subject;
 use crate::ir::wire::{Corrupt, Reader};
 use crate::ops;
 use crate::plan::Plan;
-use crate::queries::{Asked, Queries, Row};
+use crate::queries::{Asked, Queries, Row, stretch};
 
 /// The answer of one partition, being read.
 pub struct Part<'a> {
@@ -66,7 +66,8 @@ impl<'a> Shelf<'a> {
             items[*next] = item;
             *next += 1;
         }
-        let unread = vec![0; answers.len()];
+        let before = stretch(range.start)..range.start;
+        let unread = answers.iter().map(|queries| queries.asked.rows_of(&before).start).collect();
         Shelf { lo: range.start, answers, sources, source_numbers, starts, items, unread }
     }
 
