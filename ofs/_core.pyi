@@ -206,7 +206,7 @@ class Fold:
     def catch_up(self, queries: Queries, scans: int) -> bool:
         """Answer the queries with a cut at or behind the frontier, later offsets left out; stop once `scans`
         contributions were passed for that in all of the fold's life. Whether all of them are answered."""
-    def forget(self, as_of_us: int, at_once: bool) -> None:
+    def forget(self, as_of_us: int, *, at_once: bool) -> None:
         """No query with an as-of before this one will come (one that does raises ValueError): what none but those would
         see may be dropped, when a log would else grow, or, `at_once`, with every contribution to it. Not for a fold
         whose state is drained."""

@@ -323,7 +323,7 @@ class ReferenceFold:
         queries.answer(self._history.frontier, self._history)
         return True
 
-    def forget(self, as_of_us: int, at_once: bool) -> None:  # noqa: FBT001  (as the port has it)
+    def forget(self, as_of_us: int, *, at_once: bool) -> None:
         """Nothing is forgotten here."""
 
     def advance(self, to: int, queries: Any) -> None:

@@ -72,7 +72,7 @@ class FoldTask:
         """
         self._catch_up(queries)
         if not self._state.is_kept:  # a state is whole, for whoever goes on with it
-            self._fold.forget(as_of_min_us, _FORGETS_AT_ONCE)
+            self._fold.forget(as_of_min_us, at_once=_FORGETS_AT_ONCE)
         while self._fold.frontier < target and (records := self._next_below(target)) is not None:
             with self._stages.timed("fold"):
                 first = self._position

@@ -48,7 +48,7 @@ def test_what_no_answer_will_see_is_let_go(at_once: bool) -> None:
     fold, answers = new_fold(plan), []
     for lo in range(0, len(sealed), 20):
         queries = sealed.queries("s", 0, lo, lo + 20, 0, EVERY_CUT)
-        fold.forget(sealed.as_of_min(lo), at_once)
+        fold.forget(sealed.as_of_min(lo), at_once=at_once)
         apply(fold, ROWS[fold.frontier :], queries, limit=sealed.cut_max("s", 0, lo, lo + 20))
         answers.append(queries)
     whole = new_fold(plan)
@@ -63,10 +63,10 @@ def test_an_as_of_before_what_was_forgotten_is_refused() -> None:
     """Nothing is answered from what may be gone."""
     plan, sealed = plan_of(GROUP), bound([GROUP], [decision(0, 4_000, (300,)), decision(1, 5_000, (300,))])
     fold = new_fold(plan)
-    fold.forget(4_001, False)
+    fold.forget(4_001, at_once=False)
     with pytest.raises(ValueError, match="up to which was forgotten"):
         apply(fold, ROWS, sealed.queries("s", 0, 0, 2, 0, EVERY_CUT))
-    fold.forget(3_000, False)  # what is gone does not come back
+    fold.forget(3_000, at_once=False)  # what is gone does not come back
     with pytest.raises(ValueError, match="up to which was forgotten"):
         fold.advance(300, sealed.queries("s", 0, 0, 1, 0, EVERY_CUT))
     fold.advance(300, sealed.queries("s", 0, 1, 2, 0, EVERY_CUT))
@@ -84,7 +84,7 @@ def test_a_group_that_may_look_further_back_keeps_all(one: Json) -> None:
     """Lifetime has no start; what answers build on each other need stays."""
     plan = plan_of(group(one))
     folds = [new_fold(plan), new_fold(plan)]
-    folds[1].forget(INT64_MAX, True)
+    folds[1].forget(INT64_MAX, at_once=True)
     nothing = _core.Decisions()
     nothing.seal()
     for fold in folds:

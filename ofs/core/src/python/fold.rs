@@ -64,6 +64,7 @@ impl PyFold {
         py.detach(|| self.inner.catch_up(&mut queries.inner, scans)).map_err(value_error)
     }
 
+    #[pyo3(signature = (as_of_us, *, at_once))]
     fn forget(&mut self, as_of_us: i64, at_once: bool) {
         self.inner.forget(as_of_us, at_once);
     }
