@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,7 @@ from confluent_kafka.admin import (
 
 LIMIT_S = 30.0
 POLL_S = 0.1
+PAUSE_S = 0.01
 # events of the past must not be expired by the broker: retention looks at the record's own time
 KEPT = {"retention.ms": "-1"}
 _URL_SAFE = str.maketrans("+/", "-_")
@@ -121,7 +123,10 @@ class Topics:
     def write_transaction(
         self, topic: str, records: Sequence[Written], *, transactional_id: str, commit: bool
     ) -> list[int]:
-        """Write the records in one transaction, which is committed or aborted; returns their offsets."""
+        """Write the records in one transaction, committed or aborted, and wait until readers see which.
+
+        Returns their offsets.
+        """
         producer = Producer(self._config | {"transactional.id": transactional_id})
         producer.init_transactions(LIMIT_S)
         producer.begin_transaction()
@@ -130,6 +135,12 @@ class Topics:
             producer.commit_transaction(LIMIT_S)
         else:
             producer.abort_transaction(LIMIT_S)
+        # the coordinator answers before the partitions have its marker: until then their stable end lies before it
+        last = {record.partition: offset for record, offset in zip(records, offsets, strict=True)}
+        _await(
+            lambda: all(self._marks(topic, number)[1] > offset for number, offset in last.items()),
+            f"the transaction in {topic} is decided",
+        )
         return offsets
 
     def open_transaction(self, topic: str, records: Sequence[Written], *, transactional_id: str) -> Producer:
@@ -174,14 +185,9 @@ class Topics:
         return sorted(found, key=lambda message: (message.partition() or 0, message.offset() or 0))
 
     def count(self, topic: str) -> int:
-        """How many offsets the topic holds, from the low to the high watermark of each partition."""
-        consumer = Consumer(self._config | {"group.id": f"test-count-{topic}"})
-        try:
-            places = [TopicPartition(topic, number) for number in range(self._partition_count(topic))]
-            marks = [consumer.get_watermark_offsets(place, timeout=LIMIT_S) for place in places]
-        finally:
-            consumer.close()
-        return sum(int(high) - int(low) for low, high in marks)
+        """How many offsets the topic holds, from the low watermark to the stable end of each partition."""
+        marks = [self._marks(topic, number) for number in range(self._partition_count(topic))]
+        return sum(high - low for low, high in marks)
 
     def exists(self, topic: str) -> bool:
         """Whether the broker knows the topic."""
@@ -199,6 +205,17 @@ class Topics:
     def adopt(self, *topics: str) -> None:
         """Delete these topics too at the end: the code under test created them."""
         self._created.update(topics)
+
+    def _marks(self, topic: str, partition: int) -> tuple[int, int]:
+        """The first offset of the partition and its last stable one plus 1."""
+        consumer = Consumer(
+            self._config | {"group.id": f"test-marks-{topic}", "isolation.level": "read_committed"}
+        )
+        try:
+            low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=LIMIT_S)
+        finally:
+            consumer.close()
+        return int(low), int(high)
 
     def _partition_count(self, topic: str) -> int:
         # the metadata of all topics: asking for one by its name can create it
@@ -235,8 +252,10 @@ def _deliver(producer: Producer, topic: str, records: Sequence[Written]) -> list
 
 
 def _await(condition: Callable[[], bool], what: str) -> None:
-    """Try the condition, which itself waits on the broker, until it holds; bounded by the number of tries."""
-    for _ in range(int(LIMIT_S / POLL_S)):
+    """Try the condition until it holds, for 30 s at most."""
+    deadline = time.monotonic() + LIMIT_S
+    while time.monotonic() < deadline:
         if condition():
             return
+        time.sleep(PAUSE_S)
     raise TimeoutError(f"not within {LIMIT_S:g} s: {what}")
