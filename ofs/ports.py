@@ -137,6 +137,10 @@ class StateStore(Protocol):
 
     def get_many(self, keys: list[bytes]) -> list[bytes | None]: ...
 
+    def scan_many(self, prefixes: list[bytes]) -> list[list[tuple[bytes, bytes]]]:
+        """What `scan` gives for each prefix, in their order."""
+        ...
+
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Entries whose key starts with the prefix, in byte order. Raises StateError on a damaged block."""
         ...

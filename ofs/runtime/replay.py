@@ -29,7 +29,7 @@ from ofs.engine.port import Engine
 from ofs.errors import SourceError, UsageError
 from ofs.features import Registry, definition_bytes
 from ofs.planner.log_facts import LogFacts
-from ofs.planner.plan import ReplayPlan, make_plan
+from ofs.planner.plan import PartitionPlan, ReplayPlan, make_plan
 from ofs.planner.request import replay_id as identify
 from ofs.planner.request import replay_request
 from ofs.ports import PARITY, DecisionSource, EventLog, OutputSink, StreamInfo
@@ -37,7 +37,6 @@ from ofs.runtime.batch import Batch, chunks, read_batch
 from ofs.runtime.behind import Behind
 from ofs.runtime.certificate import certificate
 from ofs.runtime.clock import Clock
-from ofs.runtime.feed import Submit
 from ofs.runtime.garbage import rare_collections
 from ofs.runtime.outcome import Assembled, OutcomeWriter, Tally
 from ofs.runtime.report import Progress, ProgressCallback, ReplayReport
@@ -165,9 +164,9 @@ class _Run:
     ) -> ReplayReport:
         writer = OutcomeWriter(sink, self._batch, self._plan, self.replay_id, self._options.snapshots)
         with ExitStack() as stack:
-            workers = ThreadPoolExecutor(self._options.workers, "ofs-task")
-            tasks = self._tasks(stack, open_store, clock, workers.submit)
-            stack.enter_context(workers)
+            opened = stack.enter_context(ExitStack())
+            workers = stack.enter_context(ThreadPoolExecutor(self._options.workers, "ofs-task"))
+            tasks = self._tasks(opened, open_store, clock, workers)
             stack.callback(_stop, tasks)
             writing = stack.enter_context(ThreadPoolExecutor(1, "ofs-writer"))
             self._bind()
@@ -204,7 +203,7 @@ class _Run:
         )
 
     def _tasks(
-        self, stack: ExitStack, open_store: OpenStore, clock: Clock, submit: Submit
+        self, opened: ExitStack, open_store: OpenStore, clock: Clock, workers: ThreadPoolExecutor
     ) -> list[PartitionTask]:
         compiled = self._engine.compile(
             [definition_bytes(locked.group) for locked in self._plan.locked],
@@ -215,7 +214,7 @@ class _Run:
             compiled=compiled,
             scopes=self._batch.decisions.pins(),
             log=self._given.log,
-            submit=submit,
+            submit=workers.submit,
             stages=self._stages,
             batch_size=self._options.batch_size,
             max_skew_us=self._options.max_skew_us,
@@ -231,12 +230,14 @@ class _Run:
             ),
         )
         self._compiled = compiled
-        tasks = []
-        for partition in self._plan.partitions:
+
+        def open_task(partition: PartitionPlan) -> PartitionTask:
             task = PartitionTask(context, partition)
-            stack.callback(task.close)
-            tasks.append(task)
-        return tasks
+            opened.callback(task.close)
+            return task
+
+        # a state is digested before it is used
+        return list(workers.map(open_task, self._plan.partitions))
 
     def _memory_bytes(self) -> int | None:
         """Each partition's part of the limit."""

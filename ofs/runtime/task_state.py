@@ -129,7 +129,7 @@ class TaskState:
         keys, prefixes = kept.fold.needs(records, first, limit, queries)
         if keys or prefixes:
             found = list(zip(keys, kept.store.get_many(keys), strict=True))
-            scanned = [(prefix, list(kept.store.scan(prefix))) for prefix in prefixes]
+            scanned = list(zip(prefixes, kept.store.scan_many(prefixes), strict=True))
             with _as_state_error():
                 kept.fold.supply(found, scanned)
 
@@ -137,7 +137,8 @@ class TaskState:
         """Load what `watermarks` of cuts behind the frontier needs."""
         kept = self._kept
         if kept is not None and kept.fold.is_lazy:
-            scanned = [(prefix, list(kept.store.scan(prefix))) for prefix in kept.fold.watermark_prefixes()]
+            prefixes = kept.fold.watermark_prefixes()
+            scanned = list(zip(prefixes, kept.store.scan_many(prefixes), strict=True))
             with _as_state_error():
                 kept.fold.supply([], scanned)
 
@@ -167,14 +168,14 @@ class TaskState:
         """Take the last checkpoint."""
         if self._kept is not None and self._options.checkpoint_at_end:
             self._kept.store.write(self._kept.fold.drain_state())
-            self._take(self._kept)
+            self._take(self._kept, is_last=True)
 
     def close(self) -> None:
         """Release the store."""
         if self._kept is not None:
             self._kept.store.close()
 
-    def _take(self, kept: _Kept) -> None:
+    def _take(self, kept: _Kept, *, is_last: bool = False) -> None:
         if not isinstance(kept.store, LiveState) or kept.fold.frontier <= kept.checkpointed:
             return
         groups = tuple(
@@ -191,6 +192,7 @@ class TaskState:
                 input_digest=json.loads(kept.fold.certificate())["content_digest"],
                 created_from=self._options.replay_id,
                 unread=tuple(kept.plan.missing),
+                is_last=is_last,
             )
         )
         kept.checkpointed, kept.checkpointed_us = kept.fold.frontier, self._options.now_us()

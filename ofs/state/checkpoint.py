@@ -107,18 +107,27 @@ def read_manifest(folder: Path) -> CheckpointManifest:
     return manifest
 
 
-def check(folder: Path, *, reads_tables: bool = True) -> CheckpointManifest:
+def check(
+    folder: Path, digests: TableDigests | None = None, *, reads_tables: bool = True
+) -> CheckpointManifest:
     """The manifest of a checkpoint that is sound in all its files; see `problems`. Raises NotSoundError, StateError."""
     manifest = read_manifest(folder)
-    found = problems(folder, manifest, reads_tables=reads_tables)
+    found = problems(folder, manifest, digests, reads_tables=reads_tables)
     if found:
         raise NotSoundError(found[0] + (f" and {len(found) - 1} more" if len(found) > 1 else ""))
     return manifest
 
 
-def problems(folder: Path, manifest: CheckpointManifest, *, reads_tables: bool = True) -> list[str]:
+def problems(
+    folder: Path,
+    manifest: CheckpointManifest,
+    digests: TableDigests | None = None,
+    *,
+    reads_tables: bool = True,
+) -> list[str]:
     """What of a checkpoint's files is not as the manifest says; none where it is sound.
 
+    `digests`: takes those of the tables, so that a state that goes on with them need not digest them again.
     `reads_tables`: False to compare the tables by size alone; RocksDB then checks each of their blocks when it reads
     one. Raises StateError where a file cannot be read though it may be sound.
     """
@@ -132,11 +141,14 @@ def problems(folder: Path, manifest: CheckpointManifest, *, reads_tables: bool =
             return [f"{DATABASE}: {error.strerror}"]
         listed = {file.name for file in manifest.files}
         unknown = [f"{DATABASE}/{name}: is not in the manifest" for name in sorted(present - listed)]
-        checked = [_problem(database / file.name, file, reads_tables=reads_tables) for file in manifest.files]
+        known = TableDigests() if digests is None else digests
+        checked = [
+            _problem(database / file.name, file, known, reads_tables=reads_tables) for file in manifest.files
+        ]
     return [*(problem for problem in checked if problem is not None), *unknown]
 
 
-def _problem(path: Path, file: CheckpointFile, *, reads_tables: bool) -> str | None:
+def _problem(path: Path, file: CheckpointFile, digests: TableDigests, *, reads_tables: bool) -> str | None:
     name = f"{DATABASE}/{file.name}"
     try:
         size = path.stat().st_size
@@ -144,7 +156,7 @@ def _problem(path: Path, file: CheckpointFile, *, reads_tables: bool) -> str | N
             return f"{name}: size expected {file.size_bytes}, found {size}"
         if path.suffix == _TABLE and not reads_tables:
             return None
-        digest = _sha256(path)
+        digest = digests.of(path)
     except OSError as error:
         if error.errno not in _LOST:
             raise

@@ -63,7 +63,7 @@ class CheckpointFacts:
     """What the run knows of the state that it takes a checkpoint of; see CheckpointManifest.
 
     The state's last write is the one that brought it to `frontier`. `unread`: what of the offsets that this run passed
-    over the log did not hold; those of the checkpoint that it started from are added.
+    over the log did not hold; those of the checkpoint that it started from are added. `is_last`: the run takes no more.
     """
 
     frontier: int
@@ -74,6 +74,7 @@ class CheckpointFacts:
     input_digest: str
     created_from: str
     unread: tuple[OffsetRange, ...] = ()
+    is_last: bool = False
 
 
 class StateFolder:
@@ -101,8 +102,8 @@ class StateFolder:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What its user should know: checkpoints that were set aside or left alone, in order of finding."""
-        return tuple(self._notices)
+        """What its user should know: checkpoints that were set aside or left alone, by their paths."""
+        return tuple(sorted(self._notices))
 
     def checkpoints(self, stream: str, partition: int) -> list[CheckpointManifest]:
         """The manifests of a partition's checkpoints, of all its states; a damaged one is set aside, with a notice.
@@ -165,7 +166,7 @@ class StateFolder:
         with held(state, alone=True):
             remove_dead(state)
         with held(state, alone=False):
-            manifest = None if source is None else check(source, reads_tables=self._reads_tables)
+            manifest = None if source is None else check(source, digests, reads_tables=self._reads_tables)
             live = _Live(state)
             try:
                 if source is not None:
@@ -232,6 +233,10 @@ class LiveState:
         """See StateStore."""
         return self._store.get_many(keys)
 
+    def scan_many(self, prefixes: list[bytes]) -> list[list[tuple[bytes, bytes]]]:
+        """See StateStore."""
+        return self._store.scan_many(prefixes)
+
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """See StateStore."""
         return self._store.scan(prefix)
@@ -244,6 +249,8 @@ class LiveState:
         Raises StateError, also where the one that is there was made from other input.
         """
         aside = self._live.path / _ASIDE
+        if facts.is_last:
+            self._store.end_merging()  # what a merge would make is thrown away with the live folder
         try:
             manifest = self._written(aside, facts)
             target = self._state / CHECKPOINTS / frontier_name(manifest.frontier)

@@ -32,6 +32,11 @@ class MemoryStateStore:
         self._check_open()
         return [self._entries.get(key) for key in keys]
 
+    def scan_many(self, prefixes: list[bytes]) -> list[list[tuple[bytes, bytes]]]:
+        """The entries under each prefix, as `scan` gives them."""
+        self._check_open()
+        return [list(self.scan(prefix)) for prefix in prefixes]
+
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Entries whose key starts with the prefix, in byte order."""
         self._check_open()

@@ -32,6 +32,8 @@ FORMAT: Final = b"ofs-rocks/v1"
 _DATA: Final = b"d"
 _MARKER: Final = b"m"
 CACHE_BYTES: Final = 64 * 1024 * 1024
+_UNMERGED_MAX: Final = 8
+"""Tables that a state gathers, one a checkpoint, before they are merged: merging reads and writes all of it."""
 _HINT: Final = "remove the state folder, it is rebuilt from the log"
 
 
@@ -99,6 +101,15 @@ class RocksStateStore:
             values = self._db.get([_DATA + key for key in keys])
         return list(values or ())
 
+    def scan_many(self, prefixes: list[bytes]) -> list[list[tuple[bytes, bytes]]]:
+        """The entries under each prefix, as `scan` gives them, by one iterator for all."""
+        self._check_open()
+        if not prefixes:
+            return []
+        with self._mapped("cannot be read"):
+            position = self._db.iter()
+            return [_entries_at(position, _DATA + prefix) for prefix in prefixes]
+
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Entries whose key starts with the prefix, in byte order, as they were when the scan began."""
         self._check_open()
@@ -106,6 +117,12 @@ class RocksStateStore:
             position = self._db.iter()
             position.seek(_DATA + prefix)
         return self._entries(position, _DATA + prefix)
+
+    def end_merging(self) -> None:
+        """Begin no more merges of tables: what they would make is thrown away soon."""
+        self._check_open()
+        with self._mapped("cannot be written"):
+            self._db.set_options({"disable_auto_compactions": "true"})
 
     def checkpoint(self, path: Path | str) -> None:
         """Make a database of all that was written so far in a new folder, on the same file system.
@@ -174,6 +191,19 @@ class RocksStateStore:
             raise StateError(f"state {self._path}: {what}: {line}", hint=_hint_for(line)) from error
 
 
+def _entries_at(position: RdictIter, prefix: bytes) -> list[tuple[bytes, bytes]]:
+    found = []
+    position.seek(prefix)
+    while position.valid():
+        key: bytes = position.key()
+        if not key.startswith(prefix):
+            return found
+        found.append((key[len(_DATA) :], position.value()))
+        position.next()
+    position.status()  # raises where the iterator ended at a damaged block
+    return found
+
+
 def _hint_for(line: str) -> str:
     if "No space left" in line:
         return "make room, then run again"
@@ -184,6 +214,7 @@ def _options(cache_bytes: int) -> Options:
     options = Options(raw_mode=True)
     options.create_if_missing(True)  # noqa: FBT003  (the library's signature)
     options.set_keep_log_file_num(1)
+    options.set_level_zero_file_num_compaction_trigger(_UNMERGED_MAX)
     table = BlockBasedOptions()
     table.set_block_cache(Cache(cache_bytes))
     table.set_bloom_filter(10, False)  # noqa: FBT003  (the library's signature)

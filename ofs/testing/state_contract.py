@@ -56,6 +56,15 @@ def check_scan_order(store: StateStore) -> None:
     expect("prefix of nothing", [], list(store.scan(b"ab")))
 
 
+def check_scan_many(store: StateStore) -> None:
+    """Many prefixes give what each alone gives, in any order, also where one comes twice or lies inside another."""
+    store.write([(key, b"v" + key) for key in (b"", b"a", b"aa", b"aa\x00", b"ab", b"b", b"d", b"\xff")])
+    store.write([(b"aa", b"new"), (b"c", b"")], [b"ab"])
+    prefixes = [b"b", b"aa", b"", b"ab", b"a", b"aa", b"\xff", b"\xff\xff"]
+    expect("scan_many", [list(store.scan(prefix)) for prefix in prefixes], store.scan_many(prefixes))
+    expect("scan_many of no prefixes", [], store.scan_many([]))
+
+
 def check_scan_isolated(store: StateStore) -> None:
     """A scan shows the entries as they were when it began."""
     store.write([(b"a", b"1"), (b"b", b"2"), (b"c", b"3")])
@@ -98,6 +107,7 @@ def check_closed(store: StateStore) -> None:
     expect_raises("get_many after close", StateError, lambda: store.get_many([b"a"]))
     expect_raises("write after close", StateError, lambda: store.write([(b"a", b"2")]))
     expect_raises("scan after close", StateError, lambda: list(store.scan(b"")))
+    expect_raises("scan_many after close", StateError, lambda: store.scan_many([b""]))
 
 
 STATE_CHECKS: tuple[Callable[[StateStore], None], ...] = (
@@ -105,6 +115,7 @@ STATE_CHECKS: tuple[Callable[[StateStore], None], ...] = (
     check_write_and_get,
     check_delete,
     check_scan_order,
+    check_scan_many,
     check_scan_isolated,
     check_write_is_atomic,
     check_many_entries,

@@ -175,6 +175,11 @@ class GatedState(LiveState):
         with self._gate.call("state.read", f"{self._name} {len(keys)} keys"):
             return self._inner.get_many(keys)
 
+    def scan_many(self, prefixes: list[bytes]) -> list[list[tuple[bytes, bytes]]]:
+        """See StateStore."""
+        with self._gate.call("state.read", f"{self._name} {len(prefixes)} prefixes"):
+            return self._inner.scan_many(prefixes)
+
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """See StateStore."""
         with self._gate.call("state.read", self._name):

@@ -146,3 +146,14 @@ def test_an_empty_folder_is_no_state_to_read(tmp_path: Path) -> None:
     with pytest.raises(StateError):
         RocksStateStore(tmp_path / "none", is_read_only=True)
     assert not (tmp_path / "none").exists()
+
+
+def test_no_tables_are_merged_once_merging_has_ended(tmp_path: Path) -> None:
+    """Every checkpoint adds a table, also where a merge would be due."""
+    store = RocksStateStore(tmp_path / "state", is_logged=False)
+    store.end_merging()
+    for number in range(12):
+        store.write([(b"%d" % number, b"x"), (b"same", b"%d" % number)])
+        store.checkpoint(tmp_path / f"checkpoint-{number}")
+    store.close()
+    assert len(list((tmp_path / "checkpoint-11").glob("*.sst"))) == 12

@@ -16,6 +16,7 @@ from ofs.state.folder import StateFolder
 from ofs.testing.state_contract import check_state_store
 from ofs.units import OffsetRange
 from tests.unit.state.scene import (
+    FRONTIER,
     STREAM,
     facts,
     fold_to,
@@ -189,6 +190,23 @@ def test_damage_in_a_shared_table_is_found_in_every_checkpoint_that_has_it(tmp_p
     state.close()
     assert len(folder.notices) == 2
     assert frontiers(tmp_path) == [10]
+
+
+def test_a_checkpoint_has_the_digest_of_a_table_as_it_was_checked(tmp_path: Path) -> None:
+    """What changes in a table behind that is found by whoever goes on from the new checkpoint."""
+    (taken,) = with_checkpoints(tmp_path, 3_000)
+    folder = StateFolder(tmp_path)
+    state = folder.open(identity(), [taken])
+    (table,) = own_tables(tmp_path, taken, taken.model_copy(update={"files": ()}))
+    data, times = bytearray(table.read_bytes()), table.stat()
+    data[100] ^= 1
+    table.write_bytes(data)
+    os.utime(table, ns=(times.st_atime_ns, times.st_mtime_ns))
+    state.write([(FRONTIER, b"3001"), (b"k%09d" % 3_000, b"v")])
+    later = state.take(facts(3_001))
+    state.close()
+    assert {file.name: file for file in taken.files}[table.name] in later.files
+    assert [StateFolder(tmp_path).examine(manifest) for manifest in (taken, later)] == [False, False]
 
 
 def test_with_no_sound_checkpoint_the_state_is_empty(tmp_path: Path) -> None:
