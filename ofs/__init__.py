@@ -19,7 +19,10 @@ __all__ = ["__version__", "replay", "rows", "selfcheck", "snapshot"]
 
 def __getattr__(name: str) -> Any:
     if name in ("replay", "rows", "selfcheck", "snapshot"):
-        from ofs import api
+        from ofs.runtime.garbage import rare_collections
+
+        with rare_collections():  # what is loaded stays
+            from ofs import api
 
         return getattr(api, name)
     raise AttributeError(f"module 'ofs' has no attribute {name!r}")

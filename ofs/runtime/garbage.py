@@ -1,4 +1,4 @@
-"""How often cyclic garbage is looked for while a run is at work."""
+"""How often cyclic garbage is looked for while a run is at work, or what it needs is loaded."""
 
 from __future__ import annotations
 
