@@ -1,15 +1,13 @@
 //! The end of a tally: how many values there are, and the most frequent. Tallies that stand from decision to decision
 //! take changes only.
 
-use std::cmp::Reverse;
-use std::collections::BTreeSet;
-
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 
 use super::Atom;
 use super::exact::Rational;
-use super::tally::{Tally, Told};
+use super::leaders::{Leaders, Ranking};
+use super::tally::{self, Tally, Told};
 use crate::canonical::write_int;
 use crate::ir::wire::{Corrupt, Decoded};
 use crate::value::ValueType;
@@ -23,15 +21,10 @@ pub struct Census<'a> {
 
 impl<'a> Census<'a> {
     /// Of a tally to which nothing standing belongs, with up to `k` of the most frequent.
-    pub fn of(mut tally: Tally<'a>, k: usize) -> Self {
-        tally.settle();
-        let (distinct, mut top) = (tally.counts.len(), tally.counts);
-        if k == 0 {
-            top.clear();
-        } else {
-            top.sort_by_key(|(_, count)| Reverse(*count));
-            top.truncate(k);
-        }
+    pub fn of(tally: Tally<'a>, k: usize) -> Self {
+        let mut top = tally::total(tally.counts.into_iter());
+        let distinct = top.len();
+        put_first(&mut top, k);
         Census { distinct, top }
     }
 
@@ -57,113 +50,142 @@ impl<'a> Census<'a> {
     }
 }
 
-/// Positive counts by value and, where asked for, the values by falling count.
+/// Leaves the first `k`: largest count first, ties by ascending value.
+fn put_first(counts: &mut Vec<(Atom<'_>, u64)>, k: usize) {
+    let compare =
+        |left: &(Atom<'_>, u64), right: &(Atom<'_>, u64)| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0));
+    if k > 0 && counts.len() > k {
+        counts.select_nth_unstable_by(k - 1, compare);
+    }
+    counts.truncate(k);
+    counts.sort_unstable_by(compare);
+}
+
+/// Where more counts change at once, and more than a quarter of all, the leaders are read anew.
+const MANY: usize = 64;
+
+/// Values, each with a number, and their counts.
 #[derive(Debug, Default)]
 struct Counts<'a> {
-    counts: HashMap<Atom<'a>, u64>,
-    order: Option<BTreeSet<(Reverse<u64>, Atom<'a>)>>,
+    numbers: HashMap<Atom<'a>, u32>,
+    /// By number; as are the counts.
+    atoms: Vec<Atom<'a>>,
+    counts: Vec<u64>,
+    /// How many counts are positive.
+    distinct: usize,
+    /// Where the most frequent will be asked for.
+    leaders: Option<Leaders>,
 }
 
 impl<'a> Counts<'a> {
-    fn add(&mut self, atom: Atom<'a>, count: u64) {
-        if count == 0 {
-            return;
-        }
-        let known = self.counts.entry(atom).or_insert(0);
-        let before = *known;
-        *known = before.saturating_add(count);
-        let after = *known;
-        self.reorder(atom, before, after);
+    /// The number of a value, which it keeps.
+    fn number(&mut self, atom: Atom<'a>) -> u32 {
+        let Counts { numbers, atoms, counts, .. } = self;
+        *numbers.entry(atom).or_insert_with(|| {
+            atoms.push(atom);
+            counts.push(0);
+            (atoms.len() - 1) as u32
+        })
     }
 
-    fn remove(&mut self, atom: Atom<'a>, count: u64) -> Decoded<()> {
-        if count == 0 {
-            return Ok(());
+    /// Room for the first values.
+    fn reserve(&mut self, values: usize) {
+        if self.atoms.is_empty() {
+            self.numbers.reserve(values);
+            self.atoms.reserve(values);
+            self.counts.reserve(values);
         }
-        let Entry::Occupied(mut known) = self.counts.entry(atom) else { return Err(Corrupt) };
-        let before = *known.get();
-        let after = before.checked_sub(count).ok_or(Corrupt)?;
-        if after == 0 {
-            known.remove();
-        } else {
-            known.insert(after);
+    }
+
+    fn add(&mut self, value: u32, count: u64) -> Decoded<()> {
+        let known = self.counts.get_mut(value as usize).ok_or(Corrupt)?;
+        let before = *known;
+        *known = before.saturating_add(count);
+        self.distinct += usize::from(before == 0 && count > 0);
+        if let Some(leaders) = self.leaders.as_mut().filter(|_| count > 0) {
+            leaders.rise(value, Ranking { atoms: &self.atoms, counts: &self.counts });
         }
-        self.reorder(atom, before, after);
         Ok(())
     }
 
-    fn reorder(&mut self, atom: Atom<'a>, before: u64, after: u64) {
-        if let Some(order) = &mut self.order {
-            if before > 0 {
-                order.remove(&(Reverse(before), atom));
-            }
-            if after > 0 {
-                order.insert((Reverse(after), atom));
-            }
+    fn remove(&mut self, value: u32, count: u64) -> Decoded<()> {
+        let known = self.counts.get_mut(value as usize).ok_or(Corrupt)?;
+        *known = known.checked_sub(count).ok_or(Corrupt)?;
+        self.distinct -= usize::from(*known == 0 && count > 0);
+        if let Some(leaders) = self.leaders.as_mut().filter(|_| count > 0) {
+            leaders.fall(value, Ranking { atoms: &self.atoms, counts: &self.counts });
         }
+        Ok(())
     }
 
-    fn census(&self, k: usize) -> Census<'a> {
-        let top = self.order.iter().flatten().take(k).map(|(Reverse(count), atom)| (*atom, *count)).collect();
-        Census { distinct: self.counts.len(), top }
+    /// With `more`, each value once and in order, on top; up to `k` of the most frequent where they are asked for.
+    fn census(&mut self, more: &[(u32, u64)], k: usize) -> Census<'a> {
+        let Counts { atoms, counts, distinct, leaders, .. } = self;
+        let count = |value: u32| counts.get(value as usize).copied().unwrap_or(0);
+        let distinct = *distinct + more.iter().filter(|(value, _)| count(*value) == 0).count();
+        let Some(leaders) = leaders.as_mut().filter(|_| k > 0) else { return Census { distinct, top: Vec::new() } };
+        let first = leaders.first(k + more.len(), Ranking { atoms, counts });
+        let is_more = |value: u32| more.binary_search_by_key(&value, |(other, _)| *other).is_ok();
+        let known = first.iter().filter(|value| !is_more(**value)).take(k).map(|value| (*value, 0));
+        let ranked = known.chain(more.iter().copied());
+        let ranked =
+            ranked.filter_map(|(value, more)| Some((*atoms.get(value as usize)?, count(value).saturating_add(more))));
+        let mut top: Vec<(Atom<'a>, u64)> = ranked.collect();
+        if !more.is_empty() {
+            put_first(&mut top, k);
+        }
+        Census { distinct, top }
     }
 }
 
 /// What one partition has told.
 #[derive(Debug)]
-struct Part<'a> {
+struct Part {
     rank: u32,
-    counts: HashMap<Atom<'a>, u64>,
+    /// Positive ones, by the value's number.
+    counts: HashMap<u32, u64>,
     is_in_total: bool,
 }
 
 /// What partitions have told of one tally, and the total of some of them.
 #[derive(Debug, Default)]
 pub struct Running<'a> {
-    parts: Vec<Part<'a>>,
+    parts: Vec<Part>,
     total: Counts<'a>,
 }
 
 impl<'a> Running<'a> {
     /// `is_ranked`: the most frequent values will be asked for.
     pub fn new(is_ranked: bool) -> Self {
-        Running { parts: Vec::new(), total: Counts { order: is_ranked.then(BTreeSet::new), ..Counts::default() } }
+        let leaders = is_ranked.then(Leaders::default);
+        Running { parts: Vec::new(), total: Counts { leaders, ..Counts::default() } }
     }
 
     /// Takes what a partition tells. Raises Corrupt where a change does not fit what it told before.
     pub fn take(&mut self, rank: u32, told: Told<'a>) -> Decoded<Tally<'a>> {
-        let known = self.parts.iter_mut().find(|part| part.rank == rank);
         match told {
             Told::Alone(counts) => return Ok(Tally { counts, standing: Vec::new() }),
             Told::Start(counts) => {
-                let part = match known {
-                    Some(part) => part,
-                    None => {
-                        self.parts.push(Part { rank, counts: HashMap::new(), is_in_total: true });
-                        self.parts.last_mut().ok_or(Corrupt)?
-                    }
-                };
-                part.set_in(&mut self.total, false)?;
+                let Running { parts, total } = self;
+                let part = Part::of(parts, rank)?;
+                part.set_in(total, false)?;
                 part.counts.clear();
+                part.counts.reserve(counts.len());
+                total.reserve(counts.len());
                 for (atom, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
-                    let known = part.counts.entry(atom).or_insert(0);
+                    let known = part.counts.entry(total.number(atom)).or_insert(0);
                     *known = known.saturating_add(count);
                 }
-                part.set_in(&mut self.total, true)?;
+                part.set_in(total, true)?;
             }
             Told::Change { entering, leaving } => {
-                let part = known.ok_or(Corrupt)?;
+                let Running { parts, total } = self;
+                let part = parts.iter_mut().find(|part| part.rank == rank).ok_or(Corrupt)?;
                 for atom in entering {
-                    *part.counts.entry(atom).or_insert(0) += 1;
-                    if part.is_in_total {
-                        self.total.add(atom, 1);
-                    }
+                    part.add(total, atom, 1)?;
                 }
                 for atom in leaving {
-                    take_one(&mut part.counts, atom)?;
-                    if part.is_in_total {
-                        self.total.remove(atom, 1)?;
-                    }
+                    part.remove(total, atom, 1)?;
                 }
             }
         }
@@ -172,23 +194,13 @@ impl<'a> Running<'a> {
 
     /// Adds to what one rank told, or takes away from it, without its telling.
     pub fn adjust(&mut self, rank: u32, counts: &[(Atom<'a>, u64)], is_added: bool) -> Decoded<()> {
-        let known = self.parts.iter().position(|part| part.rank == rank);
-        let place = known.unwrap_or(self.parts.len());
-        if known.is_none() {
-            self.parts.push(Part { rank, counts: HashMap::new(), is_in_total: true });
-        }
-        let part = self.parts.get_mut(place).ok_or(Corrupt)?;
-        for (atom, count) in counts {
-            let known = part.counts.entry(*atom).or_insert(0);
-            let changed = if is_added { known.checked_add(*count) } else { known.checked_sub(*count) };
-            *known = changed.ok_or(Corrupt)?;
-            if *known == 0 {
-                part.counts.remove(atom);
-            }
-            match (part.is_in_total, is_added) {
-                (true, true) => self.total.add(*atom, *count),
-                (true, false) => self.total.remove(*atom, *count)?,
-                (false, _) => {}
+        let Running { parts, total } = self;
+        let part = Part::of(parts, rank)?;
+        for (atom, count) in counts.iter().filter(|(_, count)| *count > 0) {
+            if is_added {
+                part.add(total, *atom, *count)?;
+            } else {
+                part.remove(total, *atom, *count)?;
             }
         }
         Ok(())
@@ -196,44 +208,64 @@ impl<'a> Running<'a> {
 
     /// The census of a tally with what stands of it.
     pub fn census(&mut self, tally: &Tally<'a>, k: usize) -> Decoded<Census<'a>> {
-        for part in &mut self.parts {
-            part.set_in(&mut self.total, tally.standing.contains(&part.rank))?;
+        let Running { parts, total } = self;
+        for part in parts {
+            part.set_in(total, tally.standing.contains(&part.rank))?;
         }
-        for (atom, count) in &tally.counts {
-            self.total.add(*atom, *count);
-        }
-        let census = self.total.census(k);
-        for (atom, count) in &tally.counts {
-            self.total.remove(*atom, *count)?;
-        }
-        Ok(census)
+        let present = tally.counts.iter().filter(|(_, count)| *count > 0);
+        let mut more = tally::total(present.map(|(atom, count)| (total.number(*atom), *count)));
+        more.sort_unstable();
+        Ok(total.census(&more, k))
     }
 }
 
-impl<'a> Part<'a> {
-    fn set_in(&mut self, total: &mut Counts<'a>, is_in: bool) -> Decoded<()> {
+impl Part {
+    /// That of a rank; a new one has told nothing.
+    fn of(parts: &mut Vec<Part>, rank: u32) -> Decoded<&mut Part> {
+        let known = parts.iter().position(|part| part.rank == rank);
+        let place = known.unwrap_or_else(|| {
+            parts.push(Part { rank, counts: HashMap::new(), is_in_total: true });
+            parts.len() - 1
+        });
+        parts.get_mut(place).ok_or(Corrupt)
+    }
+
+    fn add<'a>(&mut self, total: &mut Counts<'a>, atom: Atom<'a>, count: u64) -> Decoded<()> {
+        let value = total.number(atom);
+        let known = self.counts.entry(value).or_insert(0);
+        *known = known.checked_add(count).ok_or(Corrupt)?;
+        if self.is_in_total { total.add(value, count) } else { Ok(()) }
+    }
+
+    /// Raises Corrupt where there are not so many.
+    fn remove<'a>(&mut self, total: &mut Counts<'a>, atom: Atom<'a>, count: u64) -> Decoded<()> {
+        let value = total.number(atom);
+        let Entry::Occupied(mut known) = self.counts.entry(value) else { return Err(Corrupt) };
+        let left = known.get().checked_sub(count).ok_or(Corrupt)?;
+        if left == 0 {
+            known.remove();
+        } else {
+            known.insert(left);
+        }
+        if self.is_in_total { total.remove(value, count) } else { Ok(()) }
+    }
+
+    fn set_in(&mut self, total: &mut Counts<'_>, is_in: bool) -> Decoded<()> {
         if self.is_in_total != is_in {
             self.is_in_total = is_in;
-            for (atom, count) in &self.counts {
+            if self.counts.len() > MANY.max(total.counts.len() / 4) {
+                total.leaders.iter_mut().for_each(Leaders::forget);
+            }
+            for (value, count) in &self.counts {
                 if is_in {
-                    total.add(*atom, *count);
+                    total.add(*value, *count)?;
                 } else {
-                    total.remove(*atom, *count)?;
+                    total.remove(*value, *count)?;
                 }
             }
         }
         Ok(())
     }
-}
-
-fn take_one<'a>(counts: &mut HashMap<Atom<'a>, u64>, atom: Atom<'a>) -> Decoded<()> {
-    let Entry::Occupied(mut known) = counts.entry(atom) else { return Err(Corrupt) };
-    if *known.get() == 1 {
-        known.remove();
-    } else {
-        *known.get_mut() -= 1;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub mod exact;
 pub mod extreme;
 pub mod finish;
 pub mod joined;
+pub mod leaders;
 pub mod moments;
 pub mod ratio;
 pub mod session;

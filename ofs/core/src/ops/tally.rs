@@ -1,5 +1,7 @@
 //! count_distinct and top_k: how often each value is present; all values are kept, so that the merge is exact.
 
+use hashbrown::HashMap;
+
 use super::{Atom, Slice, TypedField};
 use crate::ir::wire::{Corrupt, Decoded, Reader, put_len, put_u64};
 use crate::keylog::tracks::Telling;
@@ -16,6 +18,8 @@ pub enum Told<'a> {
 const ALONE: u8 = 0;
 const START: u8 = 1;
 const CHANGE: u8 = 2;
+/// So few distinct values are searched one by one.
+const FEW: usize = 16;
 
 /// Values with their counts, in any order and any number of times, and whose standing tallies belong to it, by rank.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,17 +69,32 @@ pub fn query(slice: &Slice<'_>, field: TypedField, telling: &Telling, out: &mut 
     }
 }
 
-/// Values in ascending order, each once. Counts the raw ones, which are integers also for strings, and only then puts the
-/// distinct ones in order.
+/// Values in the order in which they come first, each once. Counts the raw ones, which are integers also for strings.
 fn counts<'a>(slice: &Slice<'a>, field: TypedField) -> Vec<(Atom<'a>, u64)> {
     let column = slice.log.column(field.column);
-    let mut raws: Vec<i64> = (slice.lo..slice.hi).filter_map(|at| column.get(at)).collect();
-    raws.sort_unstable();
-    let same = raws.chunk_by(|left, right| left == right);
-    let mut counts: Vec<(Atom<'a>, u64)> =
-        same.map(|run| (Atom::of(run[0], field.kind, slice.texts), run.len() as u64)).collect();
-    if field.kind == ValueType::String {
-        counts.sort_unstable_by_key(|(atom, _)| *atom);
+    let raws = (slice.lo..slice.hi).filter_map(|at| Some((column.get(at)?, 1)));
+    total(raws).into_iter().map(|(raw, count)| (Atom::of(raw, field.kind, slice.texts), count)).collect()
+}
+
+/// Each value once, in the order in which they come first, with the sum of its counts.
+pub fn total<T: Copy + Eq + std::hash::Hash>(items: impl Iterator<Item = (T, u64)>) -> Vec<(T, u64)> {
+    let (mut counts, mut places): (Vec<(T, u64)>, _) = (Vec::new(), HashMap::new());
+    for (item, count) in items {
+        if counts.len() < FEW {
+            match counts.iter_mut().find(|(known, _)| *known == item) {
+                Some(known) => known.1 = known.1.saturating_add(count),
+                None => counts.push((item, count)),
+            }
+            continue;
+        }
+        if places.is_empty() {
+            places.extend(counts.iter().enumerate().map(|(place, (item, _))| (*item, place)));
+        }
+        let place = *places.entry(item).or_insert(counts.len());
+        match counts.get_mut(place) {
+            Some(known) => known.1 = known.1.saturating_add(count),
+            None => counts.push((item, count)),
+        }
     }
     counts
 }
@@ -114,10 +133,18 @@ impl<'a> Told<'a> {
 
 fn decode_counts<'a>(reader: &mut Reader<'a>, kind: ValueType) -> Decoded<Vec<(Atom<'a>, u64)>> {
     let length = reader.count(2)?;
-    (0..length).map(|_| Ok((Atom::decode(reader, kind)?, reader.u64()?))).collect()
+    let mut counts = Vec::with_capacity(length);
+    for _ in 0..length {
+        counts.push((Atom::decode(reader, kind)?, reader.u64()?));
+    }
+    Ok(counts)
 }
 
 fn decode_atoms<'a>(reader: &mut Reader<'a>, kind: ValueType) -> Decoded<Vec<Atom<'a>>> {
     let length = reader.count(1)?;
-    (0..length).map(|_| Atom::decode(reader, kind)).collect()
+    let mut atoms = Vec::with_capacity(length);
+    for _ in 0..length {
+        atoms.push(Atom::decode(reader, kind)?);
+    }
+    Ok(atoms)
 }
