@@ -396,8 +396,10 @@ impl Fold {
             sight: Sight { cut: row.cut, logged_before_us: row.ingest.then_some(row.as_of_us) },
             sole: row.sole,
             stream,
+            repeats: false,
         };
-        for (key_type, id) in asked.keys(row) {
+        for (key_type, id, repeats) in asked.keys_ahead(row) {
+            let ask = Ask { repeats, ..ask };
             for place in asked.groups(row) {
                 let place = *place as usize;
                 let (Some(group), Some(keys)) = (self.plan.groups.get(place), self.keys.get_mut(place)) else {

@@ -28,6 +28,8 @@ pub struct Ask {
     /// The answers of a stream are read in the order in which they are given, so that one may tell what changed since the
     /// one before; None for an answer that stands alone.
     pub stream: Option<Stream>,
+    /// The stream is known to ask the key again.
+    pub repeats: bool,
 }
 
 /// The whole answer where nothing was seen.
@@ -76,6 +78,9 @@ fn answer_seen(
         let lo = spots[window.start];
         let slice = Slice { log, texts, lo, hi: spots[window.end].max(lo) };
         let mut track = windows.as_mut().and_then(Iterator::next);
+        if let Some(track) = &mut track {
+            track.is_asked |= ask.repeats; // what is told now need not be told again
+        }
         answer_window(window, &slice, ask, track.as_deref_mut(), out);
         if let Some(track) = track {
             track.is_asked = true;

@@ -28,6 +28,8 @@ pub struct Asked {
     keys: Vec<(usize, Box<str>)>,
     /// Positions in `keys`, those of a row together.
     key_places: Vec<usize>,
+    /// Of each of them, whether a later row of its stretch asks the same key.
+    repeats: Vec<bool>,
     rows: Vec<Row>,
     /// The rows also stand in the order of the decisions, so that an answer may tell what changed since the one before.
     is_ordered: bool,
@@ -110,6 +112,7 @@ impl Queries {
         let mut asked = builder.asked;
         asked.rows.sort_by_key(|row| (row.cut, row.decision));
         asked.is_ordered = is_ordered(&asked.rows);
+        asked.repeats = repeats(&asked.rows, &asked.key_places, asked.keys.len());
         Queries { asked, answers: Answers::default() }
     }
 
@@ -218,10 +221,17 @@ impl Asked {
 
     /// (key type, key id), as the decision gives them.
     pub fn keys(&self, row: &Row) -> impl Iterator<Item = (&str, &str)> {
-        let places = self.key_places.get(row.keys..row.keys.saturating_add(row.key_count)).unwrap_or_default();
-        places.iter().filter_map(|place| {
+        self.keys_ahead(row).map(|(key_type, id, _)| (key_type, id))
+    }
+
+    /// (key type, key id, whether a later row of the stretch asks it too), as the decision gives them.
+    pub fn keys_ahead(&self, row: &Row) -> impl Iterator<Item = (&str, &str, bool)> {
+        let places = row.keys..row.keys.saturating_add(row.key_count);
+        let repeats = self.repeats.get(places.clone()).unwrap_or_default();
+        let places = self.key_places.get(places).unwrap_or_default();
+        places.iter().zip(repeats).filter_map(|(place, repeats)| {
             let (key_type, id) = self.keys.get(*place)?;
-            Some((&**self.key_types.get(*key_type)?, &**id))
+            Some((&**self.key_types.get(*key_type)?, &**id, *repeats))
         })
     }
 
@@ -249,11 +259,13 @@ impl Asked {
             keys: list(reader, |reader| Ok((reader.len()?, reader.text()?.into())))?,
             key_places: list(reader, Reader::len)?,
             rows: list(reader, Row::decode)?,
+            repeats: Vec::new(),
             is_ordered: false,
         };
         let sorted = asked.rows.windows(2).all(|pair| pair[0].cut <= pair[1].cut);
         let is_ordered = is_ordered(&asked.rows);
-        if sorted { Ok(Asked { is_ordered, ..asked }) } else { Err(Corrupt) }
+        let repeats = repeats(&asked.rows, &asked.key_places, asked.keys.len());
+        if sorted { Ok(Asked { is_ordered, repeats, ..asked }) } else { Err(Corrupt) }
     }
 }
 
@@ -286,6 +298,23 @@ impl Row {
 
 fn is_ordered(rows: &[Row]) -> bool {
     rows.windows(2).all(|pair| pair[0].decision < pair[1].decision)
+}
+
+/// See Asked. `count`: of distinct keys.
+fn repeats(rows: &[Row], key_places: &[usize], count: usize) -> Vec<bool> {
+    let mut repeats = vec![false; key_places.len()];
+    let mut next: Vec<Option<usize>> = vec![None; count]; // by key, the stretch of the next row that asks it
+    for row in rows.iter().rev() {
+        let stretch = Some(stretch(row.decision));
+        for at in row.keys..row.keys.saturating_add(row.key_count) {
+            let next = key_places.get(at).and_then(|place| next.get_mut(*place));
+            if let (Some(next), Some(repeats)) = (next, repeats.get_mut(at)) {
+                *repeats = *next == stretch;
+                *next = stretch;
+            }
+        }
+    }
+    repeats
 }
 
 fn put_list<T>(out: &mut Vec<u8>, items: &[T], each: impl Fn(&mut Vec<u8>, &T)) {
@@ -351,5 +380,33 @@ impl<'a> Builder<'a> {
             keys: first_key,
             key_count: asked.key_places.len() - first_key,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_repeats_where_a_later_row_of_the_stretch_asks_it() {
+        let end = STRETCH;
+        let asked = [(0, vec![0, 1]), (3, vec![2]), (end - 1, vec![1, 0]), (end, vec![1, 1]), (end + 1, vec![2])];
+        let (mut rows, mut places) = (Vec::new(), Vec::new());
+        for (decision, keys) in asked {
+            rows.push(Row {
+                decision,
+                cut: decision as i64,
+                as_of_us: 0,
+                ingest: false,
+                sole: false,
+                scope: 0,
+                group_set: 0,
+                keys: places.len(),
+                key_count: keys.len(),
+            });
+            places.extend(keys);
+        }
+        let found = repeats(&rows, &places, 3);
+        assert_eq!(found, [true, true, false, false, false, false, true, false]);
     }
 }

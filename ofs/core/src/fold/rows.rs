@@ -25,7 +25,7 @@ impl Fold {
             let row = batch.row(item_place);
             if let (Some(row), Ok(event)) = (row, &item.event) {
                 let sight = Sight { cut: self.frontier, logged_before_us: None };
-                let ask = Ask { as_of_us: event.ts_us, sight, sole, stream };
+                let ask = Ask { as_of_us: event.ts_us, sight, sole, stream, repeats: false };
                 for group in 0..self.plan.groups.len() {
                     if let Some(key) = row.key(group) {
                         self.answer_key(group, key, ask, &mut answers.bytes)?;

@@ -118,7 +118,8 @@ impl World {
         for (log, end) in self.logs.iter_mut().zip(&self.offsets) {
             let cut = if numbers.next(20) == 0 { end - numbers.next(30) as i64 } else { *end };
             let sight = Sight { cut, logged_before_us: before_us };
-            let ask = Ask { as_of_us, sight, sole: self.offsets.len() == 1, stream: Some(self.stream) };
+            let repeats = numbers.next(2) == 0;
+            let ask = Ask { as_of_us, sight, sole: self.offsets.len() == 1, stream: Some(self.stream), repeats };
             let mut three = Three::default();
             let mut visible = log.visible(i64::MIN, i64::MAX, sight, &group.keeps);
             let alone = Ask { stream: None, ..ask };
