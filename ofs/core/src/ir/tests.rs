@@ -168,3 +168,27 @@ fn answers_that_build_on_others_come_to_those_that_stand_alone() {
     }
     assert!(told * 2 < alone, "{told} bytes told, {alone} alone");
 }
+
+/// Of three answers of a stream, to a key with many values.
+fn lengths(repeats: bool) -> [usize; 3] {
+    let plan = plan(&[json!({"kind": "lifetime"})]);
+    let logs = vec![KeyLog::new(plan.groups[0].columns.len())];
+    let mut world = World { plan, logs, offsets: vec![0], ..World::new(1) };
+    (0..200).for_each(|_| world.insert());
+    let (group, sight) = (&world.plan.groups[0], Sight { cut: i64::MAX, logged_before_us: None });
+    [0, 1, 2].map(|later_us| {
+        let as_of_us = world.now_us + 1 + later_us;
+        let mut out = Vec::new();
+        let ask = Ask { as_of_us, sight, sole: true, stream: Some(1), repeats };
+        answer(group, &mut world.logs[0], &world.texts, ask, &mut Vec::new(), &mut out);
+        out.len()
+    })
+}
+
+#[test]
+fn a_key_that_repeats_is_told_as_a_whole_once() {
+    let [first, second, third] = lengths(true);
+    assert!(second * 2 < first && third == second, "{first} {second} {third}");
+    let [first, second, third] = lengths(false);
+    assert!(second == first && third * 2 < first, "{first} {second} {third}");
+}
