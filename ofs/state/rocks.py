@@ -192,7 +192,7 @@ class RocksStateStore:
 
 
 def _entries_at(position: RdictIter, prefix: bytes) -> list[tuple[bytes, bytes]]:
-    found = []
+    found: list[tuple[bytes, bytes]] = []
     position.seek(prefix)
     while position.valid():
         key: bytes = position.key()
