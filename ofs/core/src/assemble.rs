@@ -46,7 +46,7 @@ impl Status {
 }
 
 /// What came of the decisions of a range; a row a decision.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Verdicts {
     /// None where the decision is not answerable.
     pub statuses: Vec<Option<Status>>,
@@ -54,6 +54,12 @@ pub struct Verdicts {
     pub parity: Lines,
     /// RebuiltFeatureSnapshots: of a MATCH only where all are wanted, else always.
     pub snapshots: Lines,
+}
+
+impl Verdicts {
+    fn of_rows(rows: usize) -> Verdicts {
+        Verdicts { statuses: Vec::with_capacity(rows), parity: Lines::of_rows(rows), snapshots: Lines::of_rows(rows) }
+    }
 }
 
 /// What does not change from decision to decision.
@@ -70,7 +76,7 @@ pub struct Job<'a> {
 pub fn assemble(job: Job<'_>, range: std::ops::Range<usize>, answers: &[&Queries]) -> Result<Verdicts, String> {
     let mut maker = Maker::new(job, range.clone(), answers);
     let mut snapshots: [Snapshot; TOGETHER] = Default::default();
-    let mut verdicts = Verdicts::default();
+    let mut verdicts = Verdicts::of_rows(range.len());
     for first in range.clone().step_by(TOGETHER) {
         let mut rebuilt: [Option<Rebuilt<'_>>; TOGETHER] = Default::default();
         for ((index, snapshot), rebuilt) in (first..range.end).zip(&mut snapshots).zip(&mut rebuilt) {

@@ -4,7 +4,7 @@ use super::arena::{Arena, Key, Regular, length};
 use super::lines::Found;
 use crate::admit::has_length;
 use crate::canonical::template::Template;
-use crate::digest::{parse_hex, sha256};
+use crate::digest::{Hash, parse_hex, sha256};
 use crate::json::Text;
 use crate::json::layout::{Layout, Node, Vary};
 use crate::record::{ID_MAX, are_distinct, natural};
@@ -94,7 +94,7 @@ impl Form {
     }
 
     /// The decision of the line that followed the layout last, held in `arena`; None where the line is to be read
-    /// plainly. `canonical`: a buffer.
+    /// plainly. `canonical` is replaced by its canonical form.
     pub fn read(&mut self, layout: &Layout<'_>, arena: &mut Arena, canonical: &mut Vec<u8>) -> Option<Found> {
         if !self.template.is_for(layout) {
             self.template = Template::of(layout, FEATURES).ok()?;
@@ -139,7 +139,7 @@ impl Form {
             online_hash,
             features,
         };
-        Some(Found { canonical: sha256(canonical), text, id_len: length(&id), regular: Some(regular) })
+        Some(Found { canonical: Hash::default(), text, id_len: length(&id), regular: Some(regular) })
     }
 
     fn keys_differ(&self, layout: &Layout<'_>) -> bool {

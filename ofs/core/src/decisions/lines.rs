@@ -7,10 +7,13 @@ use super::DeadLetter;
 use super::arena::{Arena, Regular, length};
 use super::form::Form;
 use crate::canonical::Canonicalizer;
-use crate::digest::{Hash, sha256};
+use crate::digest::{Hash, sha256_each};
 use crate::json::layout::Layouts;
 use crate::json::{Field, Scanner, checked_text};
 use crate::record::decode;
+
+/// Lines whose canonical forms are hashed side by side.
+const TOGETHER: usize = 2;
 
 /// Decoded lines in their order, to be taken up by `Decisions::append`.
 #[derive(Default)]
@@ -21,6 +24,7 @@ pub struct DecodedLines {
 
 /// A decision as its line gives it.
 pub(super) struct Found {
+    /// Of its canonical form; who reads the line leaves it to whoever hashes several.
     pub canonical: Hash,
     /// Where in the arena's texts its id begins; the request id and the keys' ids follow it.
     pub text: usize,
@@ -31,10 +35,21 @@ pub(super) struct Found {
 impl DecodedLines {
     pub fn of<'l>(lines: impl IntoIterator<Item = &'l [u8]>) -> DecodedLines {
         let mut reader = Reader::default();
-        let lines = lines.into_iter();
+        let mut canonical: [Vec<u8>; TOGETHER] = Default::default();
+        let mut lines = lines.into_iter();
         let mut decoded = Vec::with_capacity(lines.size_hint().0);
-        decoded.extend(lines.map(|line| reader.read(line)));
-        DecodedLines { lines: decoded, arena: reader.arena }
+        loop {
+            let first = decoded.len();
+            decoded
+                .extend(canonical.iter_mut().zip(lines.by_ref()).map(|(canonical, line)| reader.read(line, canonical)));
+            if decoded.len() == first {
+                return DecodedLines { lines: decoded, arena: reader.arena };
+            }
+            let hashes: [Hash; TOGETHER] = sha256_each(std::array::from_fn(|place| &*canonical[place]));
+            for (line, hash) in decoded.iter_mut().skip(first).zip(hashes) {
+                line.iter_mut().for_each(|found: &mut Found| found.canonical = hash);
+            }
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -62,16 +77,16 @@ pub(super) struct Reader<'l> {
     arena: Arena,
     forms: Layouts<'l, Form>,
     canonicalizer: Canonicalizer<'l>,
-    canonical: Vec<u8>,
 }
 
 impl<'l> Reader<'l> {
-    pub(super) fn read(&mut self, line: &'l [u8]) -> Result<Found, DeadLetter> {
+    /// `canonical` is replaced by the canonical form of a line that is a decision.
+    pub(super) fn read(&mut self, line: &'l [u8], canonical: &mut Vec<u8>) -> Result<Found, DeadLetter> {
         let text = checked_text(line).ok_or(DeadLetter::NotAnObject)?;
-        if let Some(found) = self.follow(text) {
+        if let Some(found) = self.follow(text, canonical) {
             return Ok(found);
         }
-        let found = self.read_plainly(line)?;
+        let found = self.read_plainly(line, canonical)?;
         if let Some(regular) = &found.regular {
             self.forms.learn(|| Form::of(text, regular, &self.arena));
         }
@@ -79,12 +94,12 @@ impl<'l> Reader<'l> {
     }
 
     /// The decision of a line that has a form of lines before it.
-    pub(super) fn follow(&mut self, line: &'l str) -> Option<Found> {
+    pub(super) fn follow(&mut self, line: &'l str, canonical: &mut Vec<u8>) -> Option<Found> {
         let (layout, form) = self.forms.follow(line)?;
-        form.read(layout, &mut self.arena, &mut self.canonical)
+        form.read(layout, &mut self.arena, canonical)
     }
 
-    fn read_plainly(&mut self, line: &'l [u8]) -> Result<Found, DeadLetter> {
+    fn read_plainly(&mut self, line: &'l [u8], canonical: &mut Vec<u8>) -> Result<Found, DeadLetter> {
         let canonicalizer = &mut self.canonicalizer;
         let is_object = canonicalizer.write(line).is_ok() && canonicalizer.is_object();
         if !is_object {
@@ -99,8 +114,10 @@ impl<'l> Reader<'l> {
         let record = decode(&id, canonicalizer.members());
         let features = canonicalizer.members().iter().find(|member| member.name == "online_features");
         let features = features.map(|member| member.canonical(canonicalizer.bytes())).unwrap_or_default();
+        canonical.clear();
+        canonical.extend_from_slice(canonicalizer.bytes());
         Ok(Found {
-            canonical: sha256(canonicalizer.bytes()),
+            canonical: Hash::default(),
             text,
             id_len: length(&id),
             regular: record.map(|record| self.arena.hold(&record, features)),
