@@ -1,4 +1,4 @@
-"""What sources and sinks need of Kafka; the one module that knows confluent_kafka.
+"""What sources and sinks need of Kafka; with the producer below it, the one module that knows confluent_kafka.
 
 Nothing here joins a group, commits an offset or writes to a topic that was not asked for by name. Every exception of
 the library leaves as the error class that the caller gave (SourceError or SinkError), one line, with address and topic.
@@ -6,7 +6,6 @@ the library leaves as the error class that the caller gave (SourceError or SinkE
 
 from __future__ import annotations
 
-import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,13 +21,13 @@ from confluent_kafka import (
     KafkaError,
     KafkaException,
     Message,
-    Producer,
     TopicCollection,
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
 from ofs.errors import OfsError
+from ofs.librdkafka import TransactionalProducer
 from ofs.ports import OutputRecords, RecordBatch
 from ofs.units import INT64_MAX, OffsetRange
 
@@ -43,10 +42,6 @@ _CONSUME_S: Final = 0.1
 _LEAVE_S: Final = 5.0
 _MS_US: Final = 1000
 _BASE: Final = {"log_level": 0, "socket.connection.setup.timeout.ms": 5000, "allow.auto.create.topics": False}
-# the library prints a fatal error to stderr at every log level; it is raised, so it is said already
-_SILENT: Final = logging.getLogger("ofs.kafka.producer")
-_SILENT.addHandler(logging.NullHandler())
-_SILENT.propagate = False
 _READER: Final = {
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
@@ -71,7 +66,6 @@ _WRITER: Final = {
     # never full: messages behind one that is refused could be taken, and stand before it
     "queue.buffering.max.messages": 10_000_000,
     "queue.buffering.max.kbytes": 2_097_151,
-    "delivery.report.only.error": True,
 }
 # of few batches none waits for the answers to others, which the library would do without resting
 _BATCH_BYTES: Final = 8_000_000
@@ -84,8 +78,6 @@ _FENCED: Final = frozenset(
 )
 _NEVER_FITS: Final = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError._INVALID_ARG})
 _TRANSACTION_TRIES: Final = 5
-# few enough that their copies are still at hand when the library copies them again
-_HANDED_OVER: Final = 256
 _NOT_READY: Final = frozenset(
     {
         KafkaError.NOT_LEADER_FOR_PARTITION,
@@ -330,7 +322,9 @@ class KafkaWriter:
         self._is_open = False
         config = {**_BASE, **_WRITER, "bootstrap.servers": cluster.bootstrap, "batch.size": batch_bytes}
         with cluster.mapped("opening a transactional producer"):
-            self._producer = Producer(config | {"transactional.id": transactional_id, "logger": _SILENT})
+            self._producer = TransactionalProducer(
+                config | {"transactional.id": transactional_id}, self._not_delivered
+            )
             self._producer.init_transactions(STALL_S)
 
     def write(self, records: Sequence[tuple[str, OutputRecords]]) -> None:
@@ -361,13 +355,13 @@ class KafkaWriter:
                 self._producer.abort_transaction(_LEAVE_S)
         with suppress(KafkaException):
             self._producer.purge()
-            self._producer.poll(0)
+        self._producer.close()
 
     def _transact(self, records: Sequence[tuple[str, OutputRecords]], deadline: float) -> None:
         self._producer.begin_transaction()
         self._is_open = True
         for topic, some in records:
-            self._produce(topic, some)
+            self._producer.produce(topic, some)
         while True:
             try:
                 self._producer.commit_transaction(_left_s(deadline))
@@ -376,13 +370,6 @@ class KafkaWriter:
             except KafkaException as error:
                 if not _is(error, KafkaError.retriable) or time.monotonic() > deadline:
                     raise
-
-    def _produce(self, topic: str, records: OutputRecords) -> None:
-        """Hand over all of them, some at a time; the queue takes more than a transaction may hold."""
-        for some in records.batches(_HANDED_OVER):
-            messages: list[dict[str, Any]] = [{"key": key, "value": value} for key, value in some]
-            if self._producer.produce_batch(topic, messages, on_delivery=self._delivered) < len(messages):
-                raise KafkaException(next(message["_error"] for message in messages if "_error" in message))
 
     def _abort(self, error: KafkaException, deadline: float) -> None:
         """Abort the transaction after an error; returns where it can be made again."""
@@ -419,31 +406,27 @@ class KafkaWriter:
     def _why(self, error: KafkaException) -> str:
         return self._failure or _reason(error)
 
-    def _delivered(self, error: KafkaError | None, message: Message) -> None:
-        if error is not None and self._failure is None:
-            self._failure = f"topic {message.topic()}: {error.str()}"
+    def _not_delivered(self, topic: str, error: KafkaError) -> None:
+        if self._failure is None:
+            self._failure = f"topic {topic}: {error.str()}"
 
 
 def to_batch(stream: str, partition: int, messages: Sequence[Message]) -> RecordBatch:
     """Messages of one partition as columns; milliseconds become microseconds, a missing time is 0."""
-    kinds, times_ms = [], []
-    for (
-        message
-    ) in messages:  # unpacked at once: kept, these tuples are half of the time, by garbage collection
-        kind, time_ms = message.timestamp()
+    kinds, times_us = [], []
+    # unpacked at once: kept, these tuples are half of the time, by garbage collection
+    for kind, time_ms in map(Message.timestamp, messages):
         kinds.append(kind)
-        times_ms.append(time_ms)
-    if all(kinds) and max(times_ms) <= INT64_MAX // _MS_US:
-        log_ts_us = [time_ms * _MS_US for time_ms in times_ms]
-    else:
-        pairs = zip(kinds, times_ms, strict=True)
-        log_ts_us = [min(time_ms * _MS_US, INT64_MAX) if kind else 0 for kind, time_ms in pairs]
+        times_us.append(time_ms * _MS_US)
+    if not all(kinds) or max(times_us) > INT64_MAX:
+        pairs = zip(kinds, times_us, strict=True)
+        times_us = [min(time_us, INT64_MAX) if kind else 0 for kind, time_us in pairs]
     headers = list(map(Message.headers, messages))
     return RecordBatch(
         stream=stream,
         partition=partition,
-        offsets=[message.offset() or 0 for message in messages],
-        log_ts_us=log_ts_us,
+        offsets=[offset or 0 for offset in map(Message.offset, messages)],
+        log_ts_us=times_us,
         ts_types=kinds,
         keys=list(map(Message.key, messages)),
         values=list(map(Message.value, messages)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, chain
+from itertools import accumulate
 from typing import Any, Final, Literal, Protocol
 
 from ofs.units import OffsetRange
@@ -179,18 +179,11 @@ class OutputRecords:
         lengths = self.lengths[first:end]
         return OutputRecords(self.keys[first:end], self.lines[start : start + sum(lengths)], lengths)
 
-    def batches(self, size: int) -> Iterator[list[tuple[str, bytes]]]:
-        """Keys and texts without line end, `size` at a time and made only then."""
-        end, lines = 0, self.lines
-        for first in range(0, len(self), size):
-            ends = list(accumulate(self.lengths[first : first + size], initial=end))
-            end = ends[-1]
-            bounds = zip(self.keys[first : first + size], ends, ends[1:], strict=False)
-            yield [(key, lines[start : stop - 1]) for key, start, stop in bounds]
-
     def pairs(self) -> list[tuple[str, bytes]]:
         """Keys and texts without line end."""
-        return list(chain.from_iterable(self.batches(max(1, len(self)))))
+        ends = list(accumulate(self.lengths, initial=0))
+        bounds = zip(self.keys, ends, ends[1:], strict=False)
+        return [(key, self.lines[start : stop - 1]) for key, start, stop in bounds]
 
 
 @dataclass(slots=True)

@@ -10,13 +10,10 @@ from ofs.ports import OutputRecords
 PAIRS = st.lists(st.tuples(st.text(max_size=3), st.binary(max_size=9)), max_size=20)
 
 
-@given(PAIRS, st.integers(1, 25))
-def test_batches_are_the_records_in_order(pairs: list[tuple[str, bytes]], size: int) -> None:
-    """Every batch but the last is as long as asked for, and together they are the records."""
-    batches = list(OutputRecords.of(pairs).batches(size))
-    assert [pair for batch in batches for pair in batch] == pairs
-    assert all(len(batch) == size for batch in batches[:-1])
-    assert all(batches)
+@given(PAIRS)
+def test_pairs_are_the_records_in_order(pairs: list[tuple[str, bytes]]) -> None:
+    """As they were given."""
+    assert OutputRecords.of(pairs).pairs() == pairs
 
 
 @given(PAIRS, st.integers(0, 25), st.integers(0, 25))

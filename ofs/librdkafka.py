@@ -1,0 +1,247 @@
+"""A transactional producer by the C interface of librdkafka, which confluent_kafka brings along.
+
+confluent_kafka takes an object a record and calls back for each that was delivered, with the interpreter's lock. Here
+some records are one table, which the library copies from while the lock is free; only failures are called back.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import weakref
+from array import array
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from ctypes import POINTER, c_char_p, c_int, c_int32, c_int64, c_size_t, c_void_p
+from itertools import accumulate
+from typing import Any, Final
+
+from confluent_kafka import KafkaError, KafkaException, cimpl
+
+from ofs.ports import OutputRecords
+
+Failed = Callable[[str, KafkaError], None]
+"""Told of a record that was not delivered: its topic and why."""
+
+_PRODUCER: Final = 0
+_COPY: Final = 2
+_PURGE_ALL: Final = 3
+_ANY_PARTITION: Final = -1
+_REASON_BYTES: Final = 512
+_MS: Final = 1000
+
+
+class _Message(ctypes.Structure):
+    """`rd_kafka_message_t`."""
+
+    _fields_ = (
+        ("err", c_int),
+        ("rkt", c_void_p),
+        ("partition", c_int32),
+        ("payload", c_void_p),
+        ("len", c_size_t),
+        ("key", c_void_p),
+        ("key_len", c_size_t),
+        ("offset", c_int64),
+        ("private", c_void_p),
+    )
+
+
+_Report: Final = ctypes.CFUNCTYPE(None, c_void_p, POINTER(_Message), c_void_p)
+_WORDS: Final = ctypes.sizeof(_Message) // array("Q").itemsize
+_SIGNATURES: Final[Mapping[str, tuple[Any, tuple[Any, ...]]]] = {
+    "rd_kafka_conf_new": (c_void_p, ()),
+    "rd_kafka_conf_destroy": (None, (c_void_p,)),
+    "rd_kafka_conf_set": (c_int, (c_void_p, c_char_p, c_char_p, c_char_p, c_size_t)),
+    "rd_kafka_conf_set_log_cb": (None, (c_void_p, c_void_p)),
+    "rd_kafka_conf_set_dr_msg_cb": (None, (c_void_p, _Report)),
+    "rd_kafka_new": (c_void_p, (c_int, c_void_p, c_char_p, c_size_t)),
+    "rd_kafka_destroy": (None, (c_void_p,)),
+    "rd_kafka_topic_new": (c_void_p, (c_void_p, c_char_p, c_void_p)),
+    "rd_kafka_topic_name": (c_char_p, (c_void_p,)),
+    "rd_kafka_topic_destroy": (None, (c_void_p,)),
+    "rd_kafka_last_error": (c_int, ()),
+    "rd_kafka_produce_batch": (c_int, (c_void_p, c_int32, c_int, c_void_p, c_int)),
+    "rd_kafka_purge": (c_int, (c_void_p, c_int)),
+    "rd_kafka_poll": (c_int, (c_void_p, c_int)),
+    "rd_kafka_init_transactions": (c_void_p, (c_void_p, c_int)),
+    "rd_kafka_begin_transaction": (c_void_p, (c_void_p,)),
+    "rd_kafka_commit_transaction": (c_void_p, (c_void_p, c_int)),
+    "rd_kafka_abort_transaction": (c_void_p, (c_void_p, c_int)),
+    "rd_kafka_error_code": (c_int, (c_void_p,)),
+    "rd_kafka_error_string": (c_char_p, (c_void_p,)),
+    "rd_kafka_error_is_fatal": (c_int, (c_void_p,)),
+    "rd_kafka_error_is_retriable": (c_int, (c_void_p,)),
+    "rd_kafka_error_txn_requires_abort": (c_int, (c_void_p,)),
+    "rd_kafka_error_destroy": (None, (c_void_p,)),
+}
+
+
+def _library() -> ctypes.CDLL:
+    """The library that confluent_kafka is linked with, wherever it is: names are looked up in what a module needs."""
+    library = ctypes.CDLL(cimpl.__file__)
+    for name, (result, arguments) in _SIGNATURES.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library
+
+
+_LIB: Final = _library()
+
+
+class TransactionalProducer:
+    """A producer with a transactional id. Every call but `produce` may wait for the cluster, at most the time given.
+
+    Raises KafkaException from every call, also where it is closed. Effects: threads of the library until `close`. It
+    logs nothing: what it would print is raised.
+    """
+
+    def __init__(self, config: Mapping[str, Any], failed: Failed) -> None:
+        """`failed` is called by threads that wait in a call, and must not raise."""
+        self._lock: Final = threading.Lock()
+        self._topics: Final[dict[str, int]] = {}
+        report = _reporting(failed)
+        self._handle: Final = _open({**config, "delivery.report.only.error": True}, report)
+        # the report is held as long as the library has its address
+        self._end: Final = weakref.finalize(self, _destroy, self._handle, self._topics, report)
+        # at the end of the process nobody waits for what was not committed
+        self._end.atexit = False
+
+    def init_transactions(self, timeout_s: float) -> None:
+        """Fence earlier producers of the id, and wait until what they left open is decided."""
+        with self._opened() as handle:
+            _check(_LIB.rd_kafka_init_transactions(handle, _ms(timeout_s)))
+
+    def begin_transaction(self) -> None:
+        """What is produced from now on belongs together."""
+        with self._opened() as handle:
+            _check(_LIB.rd_kafka_begin_transaction(handle))
+
+    def commit_transaction(self, timeout_s: float) -> None:
+        """Deliver what was produced and make it visible."""
+        with self._opened() as handle:
+            _check(_LIB.rd_kafka_commit_transaction(handle, _ms(timeout_s)))
+
+    def abort_transaction(self, timeout_s: float) -> None:
+        """Drop what was produced."""
+        with self._opened() as handle:
+            _check(_LIB.rd_kafka_abort_transaction(handle, _ms(timeout_s)))
+
+    def produce(self, topic: str, records: OutputRecords) -> None:
+        """Queue records, without their line ends; they are copied. Raises where the queue did not take all of them."""
+        count, names = len(records), "".join(records.keys).encode()
+        table = _table(names, _key_lengths(records.keys, names), records.lines, records.lengths)
+        address, _ = table.buffer_info()
+        with self._opened() as handle:
+            to = self._topic(handle, topic)
+            taken = _LIB.rd_kafka_produce_batch(to, _ANY_PARTITION, _COPY, address, count)
+        if taken < count:
+            messages = (_Message * count).from_buffer(table)
+            raise KafkaException(KafkaError(next(message.err for message in messages if message.err)))
+
+    def purge(self) -> None:
+        """Forget what was not delivered."""
+        with self._opened() as handle:
+            _LIB.rd_kafka_purge(handle, _PURGE_ALL)
+            _LIB.rd_kafka_poll(handle, 0)
+
+    def close(self) -> None:
+        """End the library's threads, once a call that waits has come back; calling it again does nothing."""
+        with self._lock:
+            self._end()
+
+    @contextmanager
+    def _opened(self) -> Iterator[int]:
+        """The handle, which is not closed meanwhile."""
+        with self._lock:
+            if not self._end.alive:
+                raise KafkaException(KafkaError(KafkaError._STATE, "the producer is closed"))
+            yield self._handle
+
+    def _topic(self, handle: int, name: str) -> int:
+        if name not in self._topics:
+            topic = _LIB.rd_kafka_topic_new(handle, name.encode(), None)
+            if topic is None:
+                raise KafkaException(KafkaError(_LIB.rd_kafka_last_error()))
+            self._topics[name] = topic
+        return self._topics[name]
+
+
+def _table(names: bytes, key_lengths: list[int], lines: bytes, line_lengths: list[int]) -> array[int]:
+    """`_Message`s, word by word. They point into `names` and `lines`, which must be held while they are in use."""
+    table = array("Q", bytes(len(line_lengths) * ctypes.sizeof(_Message)))
+    columns = {
+        "payload": _starts(lines, line_lengths),
+        "len": array("Q", [length - 1 for length in line_lengths]),
+        "key": _starts(names, key_lengths),
+        "key_len": array("Q", key_lengths),
+    }
+    for name, column in columns.items():
+        table[getattr(_Message, name).offset // table.itemsize :: _WORDS] = column
+    return table
+
+
+def _starts(held: bytes, lengths: list[int]) -> array[int]:
+    """The addresses of parts that follow one another."""
+    address = ctypes.cast(c_char_p(held), c_void_p).value or 0
+    starts = array("Q", accumulate(lengths, initial=address))
+    starts.pop()
+    return starts
+
+
+def _key_lengths(keys: list[str], names: bytes) -> list[int]:
+    """In bytes; `names`: all of them, one after another."""
+    return list(map(len, keys)) if names.isascii() else [len(key.encode()) for key in keys]
+
+
+def _open(config: Mapping[str, Any], report: Any) -> int:
+    reason = ctypes.create_string_buffer(_REASON_BYTES)
+    settings = _LIB.rd_kafka_conf_new()
+    _LIB.rd_kafka_conf_set_log_cb(settings, None)
+    _LIB.rd_kafka_conf_set_dr_msg_cb(settings, report)
+    for name, value in config.items():
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        if _LIB.rd_kafka_conf_set(settings, name.encode(), text.encode(), reason, _REASON_BYTES):
+            _LIB.rd_kafka_conf_destroy(settings)
+            raise KafkaException(KafkaError(KafkaError._INVALID_ARG, reason.value.decode()))
+    handle = _LIB.rd_kafka_new(_PRODUCER, settings, reason, _REASON_BYTES)
+    if handle is None:
+        _LIB.rd_kafka_conf_destroy(settings)
+        raise KafkaException(KafkaError(_LIB.rd_kafka_last_error(), reason.value.decode()))
+    return int(handle)
+
+
+def _destroy(handle: int, topics: Mapping[str, int], _report: Any) -> None:
+    """Also where nobody closes; until here the report may be called."""
+    for topic in topics.values():
+        _LIB.rd_kafka_topic_destroy(topic)
+    _LIB.rd_kafka_destroy(handle)
+
+
+def _reporting(failed: Failed) -> Any:
+    def report(_handle: int, message: Any, _opaque: int) -> None:
+        name = _LIB.rd_kafka_topic_name(message.contents.rkt)
+        failed(name.decode(), KafkaError(message.contents.err))
+
+    return _Report(report)
+
+
+def _check(error: int | None) -> None:
+    """Raise the error that a call returned."""
+    if error is None:
+        return
+    try:
+        raised = KafkaError(
+            _LIB.rd_kafka_error_code(error),
+            _LIB.rd_kafka_error_string(error).decode("utf-8", "replace"),
+            bool(_LIB.rd_kafka_error_is_fatal(error)),
+            bool(_LIB.rd_kafka_error_is_retriable(error)),
+            bool(_LIB.rd_kafka_error_txn_requires_abort(error)),
+        )
+    finally:
+        _LIB.rd_kafka_error_destroy(error)
+    raise KafkaException(raised)
+
+
+def _ms(timeout_s: float) -> int:
+    return int(timeout_s * _MS)

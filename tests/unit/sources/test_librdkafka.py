@@ -1,0 +1,164 @@
+"""The producer of records by librdkafka's C interface, on the cluster that the library makes up itself."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition, cimpl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ofs import librdkafka
+from ofs.librdkafka import TransactionalProducer
+from ofs.ports import OutputRecords
+
+_NOBODY = {"bootstrap.servers": "127.0.0.1:1", "log_level": 0, "transactional.id": "run"}
+_MADE_UP = {"test.mock.num.brokers": 1, "log_level": 0, "transactional.id": "run"}
+_WAIT_S = 10.0
+_RECORDS = OutputRecords.of([("first", b"1"), ("schl\u00fcssel", b"22"), ("", b"")])
+
+
+def _threads() -> int:
+    """Of this process, the library's included."""
+    return len(list(Path("/proc/self/task").iterdir()))
+
+
+def _unexpected(topic: str, error: KafkaError) -> None:
+    pytest.fail(f"{topic}: {error}")
+
+
+@given(st.lists(st.tuples(st.text(max_size=3), st.binary(max_size=9)), min_size=1, max_size=20))
+def test_a_table_points_at_every_record(pairs: list[tuple[str, bytes]]) -> None:
+    """Each of its messages has key and value of a record, without the line end, and nothing else."""
+    records = OutputRecords.of(pairs)
+    keys = [key.encode() for key, _ in pairs]
+    names, lines = b"".join(keys), records.lines
+    table = librdkafka._table(names, librdkafka._key_lengths(records.keys, names), lines, records.lengths)
+    messages = (librdkafka._Message * len(pairs)).from_buffer(table)
+    assert ctypes.sizeof(messages) == len(table) * table.itemsize
+    found = [
+        (ctypes.string_at(message.key, message.key_len), ctypes.string_at(message.payload, message.len))
+        for message in messages
+    ]
+    assert found == [(key, value) for key, (_, value) in zip(keys, pairs, strict=True)]
+    assert not any(message.err or message.rkt or message.partition or message.private for message in messages)
+
+
+def test_what_is_committed_is_there_with_its_keys() -> None:
+    """Keys are UTF-8, and an empty one is a key. What happens to the lines afterwards matters no more."""
+    given = OutputRecords.of(_RECORDS.pairs())
+    producer = TransactionalProducer(_MADE_UP, _unexpected)
+    producer.init_transactions(_WAIT_S)
+    producer.begin_transaction()
+    producer.produce("t", given)
+    ctypes.memset(ctypes.c_char_p(given.lines), ord("x"), len(given.lines))
+    producer.commit_transaction(_WAIT_S)
+    assert _held(producer, "t", len(_RECORDS)) == sorted(
+        (key.encode(), value) for key, value in _RECORDS.pairs()
+    )
+    producer.close()
+
+
+def test_closing_ends_the_threads_of_the_library() -> None:
+    """Closing again does nothing; any other call is an error, not a crash."""
+    before = _threads()
+    producer = TransactionalProducer({**_NOBODY, "transactional.id": ""}, lambda _topic, _error: None)
+    producer.produce("t", _RECORDS)
+    assert _threads() > before
+    for _ in range(2):
+        producer.close()
+        assert _threads() == before
+    calls: list[Callable[[], None]] = [
+        lambda: producer.init_transactions(_WAIT_S),
+        lambda: producer.begin_transaction(),
+        lambda: producer.produce("t", _RECORDS),
+        lambda: producer.commit_transaction(_WAIT_S),
+        lambda: producer.abort_transaction(_WAIT_S),
+        lambda: producer.purge(),
+    ]
+    for call in calls:
+        with pytest.raises(KafkaException) as caught:
+            call()
+        assert caught.value.args[0].code() == KafkaError._STATE
+
+
+def test_a_call_out_of_turn_raises_what_the_library_says() -> None:
+    """With code, text and traits of its error."""
+    producer = TransactionalProducer(_MADE_UP, _unexpected)
+    producer.init_transactions(_WAIT_S)
+    with pytest.raises(KafkaException) as caught:
+        producer.commit_transaction(_WAIT_S)
+    error = caught.value.args[0]
+    assert (error.code(), error.fatal(), error.retriable()) == (KafkaError._STATE, False, False)
+    assert "not valid in state" in error.str()
+    producer.close()
+
+
+def test_a_wait_that_is_too_short_can_be_made_again() -> None:
+    """Nobody answers: the error says that a further try may help."""
+    producer = TransactionalProducer(_NOBODY, _unexpected)
+    with pytest.raises(KafkaException) as caught:
+        producer.init_transactions(0.01)
+    assert caught.value.args[0].code() == KafkaError._TIMED_OUT
+    assert caught.value.args[0].retriable()
+    producer.close()
+
+
+def test_what_is_not_delivered_is_told_and_fails_the_transaction() -> None:
+    """Topic and reason of each record; the transaction must be aborted."""
+    told: list[tuple[str, int]] = []
+    producer = TransactionalProducer(_MADE_UP, lambda topic, error: told.append((topic, error.code())))
+    producer.init_transactions(_WAIT_S)
+    producer.begin_transaction()
+    producer.produce("t", _RECORDS)
+    producer.purge()
+    assert told == [("t", KafkaError._PURGE_QUEUE)] * len(_RECORDS)
+    with pytest.raises(KafkaException) as caught:
+        producer.commit_transaction(_WAIT_S)
+    assert caught.value.args[0].txn_requires_abort()
+    producer.abort_transaction(_WAIT_S)
+    producer.close()
+
+
+@pytest.mark.parametrize(
+    ("limit", "code"),
+    [
+        ({"queue.buffering.max.messages": 2}, KafkaError._QUEUE_FULL),
+        ({"message.max.bytes": 1_000}, KafkaError.MSG_SIZE_TOO_LARGE),
+    ],
+)
+def test_records_that_the_queue_does_not_take_are_an_error(limit: dict[str, int], code: int) -> None:
+    """The reason of the first that was refused, also where those before it were taken."""
+    records = OutputRecords.of([("a", b"1"), ("b", b"2"), ("c", b"3" * 2_000)])
+    producer = TransactionalProducer(
+        {**_NOBODY, **limit, "transactional.id": ""}, lambda _topic, _error: None
+    )
+    with pytest.raises(KafkaException) as caught:
+        producer.produce("t", records)
+    assert caught.value.args[0].code() == code
+    producer.close()
+
+
+@pytest.mark.parametrize("setting", [{"nonsense": 1}, {"enable.idempotence": True, "acks": 0}])
+def test_a_setting_that_is_none_is_an_error(setting: dict[str, str | int | bool]) -> None:
+    """Unknown, or at odds with another one."""
+    with pytest.raises(KafkaException, match=r"nonsense|acks"):
+        TransactionalProducer({**_NOBODY, **setting}, _unexpected)
+
+
+def _held(producer: TransactionalProducer, topic: str, count: int) -> list[tuple[bytes | None, bytes | None]]:
+    """Keys and values in the made-up cluster's topic, sorted."""
+    library = ctypes.CDLL(cimpl.__file__)
+    library.rd_kafka_handle_mock_cluster.restype = ctypes.c_void_p
+    library.rd_kafka_mock_cluster_bootstraps.restype = ctypes.c_char_p
+    cluster = library.rd_kafka_handle_mock_cluster(ctypes.c_void_p(producer._handle))
+    bootstrap = library.rd_kafka_mock_cluster_bootstraps(ctypes.c_void_p(cluster)).decode()
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "test", "log_level": 0})
+    partitions = consumer.list_topics(topic, timeout=_WAIT_S).topics[topic].partitions
+    consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
+    messages = consumer.consume(count, _WAIT_S)
+    consumer.close()
+    return sorted((message.key(), message.value()) for message in messages)
