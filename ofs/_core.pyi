@@ -305,7 +305,8 @@ def assemble(
 class RowMaker:
     """Makes rows: for every event of a stream the features of its own keys just before it; see `ofs.engine.rows`.
 
-    `pins`: canonical ContextPins. `starts`: of partitions 0 to n-1. `form`: columns or records.
+    `pins`: canonical ContextPins. `starts`: of partitions 0 to n-1. `block_rows`: of a block of columns, at
+    least 1; None: rows are made as records.
     """
 
     def __new__(
@@ -317,7 +318,7 @@ class RowMaker:
         max_skew_us: int,
         known_after_us: int | None,
         replay_id: str,
-        form: str,
+        block_rows: int | None,
     ) -> RowMaker: ...
     def decode(
         self,
@@ -332,8 +333,7 @@ class RowMaker:
     def arrive(self, batches: list[RowBatch | None], positions: list[int]) -> RowChunk:
         """The order of arrival from the positions on, until a batch is used up."""
     def fold(self, partition: int) -> RowFold: ...
-    def merge(self, chunk: RowChunk, answers: list[RowAnswers]) -> Rows:
-        """`answers`: one a partition, in order. Raises ValueError where a value has no place in its column."""
+    def merger(self) -> RowMerger: ...
 
 @final
 class RowBatch:
@@ -363,14 +363,33 @@ class RowAnswers:
     """One partition's answers to a chunk."""
 
 @final
+class RowMerger:
+    """Makes the rows of one chunk after another; columns wait until they are a block."""
+
+    def merge(self, chunk: RowChunk, answers: list[RowAnswers]) -> RowsMade:
+        """`answers`: one a partition, in order. Raises ValueError where a value has no place in its column; the merger
+        is of no use then."""
+    def rest(self) -> Rows | None:
+        """The rows that wait, if there are any."""
+
+@final
+class RowsMade:
+    """What came of a chunk. `left_out`: first copies of events that are not established."""
+
+    @property
+    def rows(self) -> int: ...
+    @property
+    def left_out(self) -> int: ...
+    @property
+    def blocks(self) -> list[Rows]: ...
+
+@final
 class Rows:
-    """The rows of a chunk, in the maker's form."""
+    """Some rows, as columns or as records."""
 
     def __len__(self) -> int: ...
-    @property
-    def left_out(self) -> int:
-        """First copies of events that are not established."""
-    def columns(self) -> list[tuple[bytes | None, bytes | None, bytes]]:
-        """(validity, offsets, data) of each column, laid out as Arrow has it."""
+    def columns(self) -> Any:
+        """An Arrow record batch of the core's own memory, with the columns under their numbers: int32, int64, decimal,
+        bool, and texts as binary."""
     def records(self) -> tuple[list[str], bytes, list[int]]:
         """Event ids; the EventRows as canonical JSON lines; the length of each, with its line end."""

@@ -287,16 +287,13 @@ class RowField:
 class RowColumn:
     """The values of a column as buffers, laid out as Arrow has it: little-endian, bits from the lowest.
 
-    `validity`: a bit a value, None where none is null. `offsets`: of utf8, int32, one more than values; else None.
-    A decimal takes 16 bytes, a bool one bit.
+    They are read by the buffer protocol, for as long as they are held. `validity`: a bit a value, None where none is
+    null. `offsets`: of utf8, int32, one more than values; else None. A decimal takes 16 bytes, a bool one bit.
     """
 
-    validity: bytes | None
-    offsets: bytes | None
-    data: bytes
-
-
-RowForm = Literal["columns", "records"]
+    validity: bytes | memoryview | None
+    offsets: bytes | memoryview | None
+    data: bytes | memoryview
 
 
 class RowBlock(Protocol):
@@ -326,8 +323,8 @@ class RowSink(Protocol):
         ...
 
     @property
-    def form(self) -> RowForm:
-        """Which of a block's forms it takes."""
+    def block_rows(self) -> int | None:
+        """It takes columns, best in blocks of so many rows (at least 1); None: it takes records."""
         ...
 
     def begin(self, replay_id: str, fields: Sequence[RowField], /) -> bool:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from ofs.engine.rows import Merged, RowFold, RowJob
+from ofs.engine.rows import Merged, RowFold, RowJob, RowMerger
 from ofs.native import core
 from ofs.ports import OutputRecords, RecordBatch, RowColumn
-
 
 class NativeRowEngine:
     """See `ofs.engine.rows.RowEngine`. Raises ImportError where the core was not built."""
@@ -37,7 +36,7 @@ class NativeRowMaker:
             job.max_skew_us,
             job.known_after_us,
             job.replay_id,
-            job.form,
+            job.block_rows,
         )
 
     def decode(self, batch: RecordBatch) -> Any:
@@ -57,32 +56,55 @@ class NativeRowMaker:
         fold: RowFold = self._maker.fold(partition)
         return fold
 
-    def merge(self, chunk: Any, answers: Sequence[Any]) -> Merged:
+    def merger(self) -> RowMerger:
         """See RowMaker."""
-        return NativeMerged(self._maker.merge(chunk, list(answers)))
+        return NativeRowMerger(self._maker.merger())
+
+
+class NativeRowMerger:
+    """See `ofs.engine.rows.RowMerger`."""
+
+    def __init__(self, merger: Any) -> None:
+        self._merger: Final[Any] = merger
+
+    def merge(self, chunk: Any, answers: Sequence[Any]) -> Merged:
+        """See RowMerger."""
+        return NativeMerged(self._merger.merge(chunk, list(answers)))
+
+    def rest(self) -> NativeRows | None:
+        """See RowMerger."""
+        rows = self._merger.rest()
+        return None if rows is None else NativeRows(rows)
 
 
 class NativeMerged:
-    """See `ofs.engine.rows.Merged`, and `ofs.ports.RowBlock`: it is its own rows."""
+    """See `ofs.engine.rows.Merged`."""
+
+    def __init__(self, made: Any) -> None:
+        self.rows: Final[int] = made.rows
+        self.left_out: Final[int] = made.left_out
+        self.blocks: Final = [NativeRows(rows) for rows in made.blocks]
+
+
+class NativeRows:
+    """See `ofs.ports.RowBlock`."""
 
     def __init__(self, rows: Any) -> None:
         self._rows: Final[Any] = rows
-
-    @property
-    def rows(self) -> NativeMerged:
-        return self
-
-    @property
-    def left_out(self) -> int:
-        return int(self._rows.left_out)
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def columns(self) -> list[RowColumn]:
-        """See RowBlock."""
-        return [RowColumn(*buffers) for buffers in self._rows.columns()]
+        """See RowBlock; the buffers are those of the core."""
+        return [_column(column) for column in self._rows.columns().columns]
 
     def records(self) -> OutputRecords:
         """See RowBlock."""
         return OutputRecords(*self._rows.records())
+
+
+def _column(arrow: Any) -> RowColumn:
+    buffers = [None if buffer is None else memoryview(buffer).cast("B") for buffer in arrow.buffers()]
+    validity, *offsets, data = buffers
+    return RowColumn(validity, offsets[0] if offsets else None, data or b"")

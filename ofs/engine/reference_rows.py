@@ -89,8 +89,9 @@ class _Answer:
 class ReferenceMerged:
     """See `ofs.engine.rows.Merged`."""
 
-    rows: ReferenceRows
+    rows: int
     left_out: int
+    blocks: list[ReferenceRows]
 
 
 class ReferenceRowEngine:
@@ -144,8 +145,22 @@ class ReferenceRowMaker:
         """The empty history of a partition."""
         return ReferenceRowFold(self._scope, open_histories(self._scope)[partition])
 
-    def merge(self, chunk: ReferenceChunk, answers: Sequence[_Answer]) -> Merged:
+    def merger(self) -> ReferenceRowMerger:
         """See RowMaker."""
+        return ReferenceRowMerger(self._job, self._fields, self._scope)
+
+
+class ReferenceRowMerger:
+    """See `ofs.engine.rows.RowMerger`."""
+
+    def __init__(self, job: RowJob, fields: Sequence[RowField], scope: RowScope) -> None:
+        self._job: Final = job
+        self._fields: Final = fields
+        self._scope: Final = scope
+        self._waiting: list[EventRow] = []
+
+    def merge(self, chunk: ReferenceChunk, answers: Sequence[_Answer]) -> Merged:
+        """See RowMerger."""
         histories = {answer.history.partition: answer.history for answer in answers}
         cuts, rows, left_out = dict(chunk.cuts), [], 0
         for place, index in chunk.order:
@@ -157,7 +172,18 @@ class ReferenceRowMaker:
             elif event is not None:
                 left_out += 1
             cuts[place] = next_offset(batch.offsets[index])
-        return ReferenceMerged(ReferenceRows(self._job, self._fields, rows), left_out)
+        self._waiting += rows
+        count = self._job.block_rows or max(len(self._waiting), 1)
+        blocks = [self._take(count) for _ in range(len(self._waiting) // count)]
+        return ReferenceMerged(len(rows), left_out, blocks)
+
+    def rest(self) -> ReferenceRows | None:
+        """See RowMerger."""
+        return self._take(len(self._waiting)) if self._waiting else None
+
+    def _take(self, count: int) -> ReferenceRows:
+        rows, self._waiting = self._waiting[:count], self._waiting[count:]
+        return ReferenceRows(self._job, self._fields, rows)
 
 
 class ReferenceRows:
@@ -166,7 +192,7 @@ class ReferenceRows:
     def __init__(self, job: RowJob, fields: Sequence[RowField], rows: list[EventRow]) -> None:
         self._job: Final = job
         self._rows: Final = rows
-        self._columns: Final = self._make_columns(fields) if job.form == "columns" else []
+        self._columns: Final = [] if job.block_rows is None else self._make_columns(fields)
 
     def __len__(self) -> int:
         return len(self._rows)

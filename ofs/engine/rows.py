@@ -1,7 +1,7 @@
 """What an engine is for rows: batches decoded, put into the order of arrival, folded and answered, and merged.
 
 A run goes on in chunks. A chunk is what arrives until one partition's batch is used up; it is one call a partition
-(`answer`, in any order or at once) and one for all (`merge`).
+(`answer`, in any order or at once) and one for all (`merge`, in the order of the chunks).
 """
 
 from __future__ import annotations
@@ -11,9 +11,19 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from ofs.errors import UsageError
-from ofs.ports import RecordBatch, RowBlock, RowField, RowForm, RowKind
+from ofs.ports import RecordBatch, RowBlock, RowField, RowKind
 
-__all__ = ["Chunk", "Decoded", "Merged", "RowEngine", "RowFold", "RowJob", "RowMaker", "row_fields"]
+__all__ = [
+    "Chunk",
+    "Decoded",
+    "Merged",
+    "RowEngine",
+    "RowFold",
+    "RowJob",
+    "RowMaker",
+    "RowMerger",
+    "row_fields",
+]
 
 _ROW_FIELDS: Final = (
     RowField("stream", "utf8", nullable=False),
@@ -37,7 +47,8 @@ class RowJob:
     """What all rows of a run share.
 
     `definitions`: RFC 8785 bytes, with their `digests`, in name order. `pins`: canonical. `starts`: of partitions 0 to
-    n-1, the first offset. `known_after_us`: see `ofs.semantics.rows.RowScope`. `form`: what rows are made as.
+    n-1, the first offset. `known_after_us`: see `ofs.semantics.rows.RowScope`. `block_rows`: rows are made as columns,
+    so many a block but for the last one; None: as records, those of a chunk a block.
     """
 
     definitions: tuple[bytes, ...]
@@ -48,7 +59,7 @@ class RowJob:
     max_skew_us: int
     known_after_us: int | None
     replay_id: str
-    form: RowForm
+    block_rows: int | None
 
 
 class Decoded(Protocol):
@@ -78,16 +89,37 @@ class RowFold(Protocol):
 
 
 class Merged(Protocol):
-    """The rows of a chunk. `left_out`: those among its first copies that are not established."""
+    """What came of a chunk.
+
+    `rows`: how many it has. `left_out`: those among its first copies that are not established. `blocks`: those that
+    are whole now, also with rows of chunks before.
+    """
 
     @property
-    def rows(self) -> RowBlock: ...
+    def rows(self) -> int: ...
     @property
     def left_out(self) -> int: ...
+    @property
+    def blocks(self) -> Sequence[RowBlock]: ...
+
+
+class RowMerger(Protocol):
+    """Makes rows of chunks, in their order; those that are no block yet wait."""
+
+    def merge(self, chunk: Any, answers: Sequence[Any]) -> Merged:
+        """The rows of a chunk, of one answer a partition, in order.
+
+        Raises ValueError where a value has no place in its column; there is nothing to merge then any more.
+        """
+        ...
+
+    def rest(self) -> RowBlock | None:
+        """The rows that wait; None where there are none. Raises ValueError as `merge` does."""
+        ...
 
 
 class RowMaker(Protocol):
-    """The parts of a run. Calls do not wait for each other, but those on one fold."""
+    """The parts of a run. Calls do not wait for each other, but those on one fold or merger."""
 
     def decode(self, batch: RecordBatch) -> Any:
         """Pure. Raises ValueError where a record has no content digest."""
@@ -104,11 +136,8 @@ class RowMaker(Protocol):
         """The empty state of a partition."""
         ...
 
-    def merge(self, chunk: Any, answers: Sequence[Any]) -> Merged:
-        """The rows of a chunk, of one answer a partition, in order.
-
-        Raises ValueError where a value has no place in its column.
-        """
+    def merger(self) -> RowMerger:
+        """One for the run."""
         ...
 
 

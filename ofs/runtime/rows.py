@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ofs.canonical import jcs, sha256_hex
 from ofs.contracts import CutCertificate, Reason, RowsRequest, RowsRunRecord, TimeMapping
 from ofs.contracts.identity import CanonicalPins
-from ofs.engine.rows import Merged, RowEngine, RowFold, RowJob, row_fields
+from ofs.engine.rows import RowEngine, RowFold, RowJob, row_fields
 from ofs.errors import SinkError, SourceError, UsageError
 from ofs.features import Locked
 from ofs.planner.plan import PartitionPlan
 from ofs.planner.rows import RowsPlan, plan_rows, rows_id, rows_request
-from ofs.ports import EventLog, RowField, RowForm, RowSink
-from ofs.runtime.behind import Behind
+from ofs.ports import EventLog, RowBlock, RowField, RowSink
+from ofs.runtime.behind import UNWRITTEN_MAX, Behind
 from ofs.runtime.certificate import certificate
 from ofs.runtime.clock import Clock
 from ofs.runtime.feed import Feed
@@ -29,6 +29,8 @@ from ofs.runtime.stages import Stages
 from ofs.units import format_timestamp_us
 from ofs.version import VERSION
 
+_BLOCKS_BEHIND_MAX: Final = 2
+"""Of columns a block is many chunks."""
 _ONE_COPY: Final = "no event before the start has a copy behind it"
 
 
@@ -80,7 +82,7 @@ def run_rows(
         raise UsageError(
             f"topic {given.stream} is an input of this run", hint="outputs never go to an input topic"
         )
-    run = _Run(engine, given, options, plan, request, sink.form)
+    run = _Run(engine, given, options, plan, request, sink.block_rows)
     if not sink.begin(run.replay_id, run.fields):
         record = RowsRunRecord.model_validate_json(jcs(dict(sink.finished_run())))
         return RowsReport(record, None, notices, verified_only=True)
@@ -104,7 +106,7 @@ class _Run:
         options: RowsOptions,
         plan: RowsPlan,
         request: RowsRequest,
-        form: RowForm,
+        block_rows: int | None,
     ) -> None:
         self._log: Final = given.log
         self._options: Final = options
@@ -124,9 +126,11 @@ class _Run:
                 max_skew_us=options.max_skew_us,
                 known_after_us=plan.known_after_us,
                 replay_id=self.replay_id,
-                form=form,
+                block_rows=block_rows,
             )
         )
+        self._merger: Final = self._maker.merger()
+        self._written_behind_max: Final = UNWRITTEN_MAX if block_rows is None else _BLOCKS_BEHIND_MAX
         self._rows = 0
         self._left_out = 0
         self._records_read = 0
@@ -145,7 +149,8 @@ class _Run:
             feeds = [self._feed(part, workers) for part in self._plan.partitions]
             for feed in feeds:
                 stack.callback(feed.stop)
-            writing, merging = Behind(writer.submit), Behind(merger.submit)
+            writing = Behind(writer.submit, self._written_behind_max)
+            merging = Behind(merger.submit)
             chunk, answering = None, list[Future[Any]]()
             for following in self._chunks(feeds):
                 answers = [future.result() for future in answering]
@@ -155,6 +160,7 @@ class _Run:
                 self._records_read += len(following)
                 progress(Progress("making rows", self._records_read, total))
             merging.add(self._merge, chunk, [future.result() for future in answering], sink, writing)
+            merging.add(self._merge_rest, sink, writing)
             merging.settle()
             writing.settle()
         return self._certificate(folds)
@@ -217,19 +223,28 @@ class _Run:
         """Merge a chunk and have it written; None is the one before the first."""
         if chunk is None:
             return
-        with self._stages.timed("assemble"):
-            merged = self._merged(chunk, answers)
-        self._rows += len(merged.rows)
+        with self._merging():
+            merged = self._merger.merge(chunk, answers)
+        self._rows += merged.rows
         self._left_out += merged.left_out
-        writing.add(self._write, sink, merged.rows)
+        for block in merged.blocks:
+            writing.add(self._write, sink, block)
 
-    def _write(self, sink: RowSink, rows: Any) -> None:
+    def _merge_rest(self, sink: RowSink, writing: Behind) -> None:
+        with self._merging():
+            rest = self._merger.rest()
+        if rest is not None:
+            writing.add(self._write, sink, rest)
+
+    def _write(self, sink: RowSink, rows: RowBlock) -> None:
         with self._stages.timed("write"):
             sink.put(rows)
 
-    def _merged(self, chunk: Any, answers: list[Any]) -> Merged:
+    @contextmanager
+    def _merging(self) -> Iterator[None]:
         try:
-            return self._maker.merge(chunk, answers)
+            with self._stages.timed("assemble"):
+                yield
         except ValueError as error:
             raise SinkError(
                 f"a value has no place in its column: {error}",

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from ofs.errors import InvariantViolation
-from ofs.ports import RowBlock, RowField, RowForm
-from ofs.sinks.rows_parquet import ParquetRows
+from ofs.ports import RowBlock, RowField
+from ofs.sinks.rows_parquet import ROW_GROUP_ROWS, ParquetRows
 from ofs.sinks.whole_folder import WholeFolder
 
 ROWS: Final = "rows.parquet"
@@ -18,7 +18,7 @@ class RowsFolderSink:
     """RowSink over one folder. Raises SinkError where it cannot be written; then the folder is as it was."""
 
     topics: frozenset[str] = frozenset()
-    form: RowForm = "columns"
+    block_rows: int | None = ROW_GROUP_ROWS
 
     def __init__(self, out: Path | str) -> None:
         self._folder: Final = WholeFolder(out, (ROWS,))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ofs.ports import RowBlock, RowField, RowForm
+from ofs.ports import RowBlock, RowField
 from ofs.sinks.kafka import TopicOutputs
 
 _CHUNK_ROWS: Final = 32_768
@@ -26,7 +26,7 @@ class RowsKafkaSink:
     Raises SinkError as KafkaSink does.
     """
 
-    form: RowForm = "records"
+    block_rows: int | None = None
 
     def __init__(
         self,

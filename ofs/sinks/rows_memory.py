@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from ofs.errors import InvariantViolation, RequestConflictError
-from ofs.ports import RowBlock, RowField, RowForm
+from ofs.ports import RowBlock, RowField
+
+_DISCARDED_ROWS: Final = 8_192
 
 
 class RowsMemorySink:
     """RowSink that keeps what was committed in its attributes; until then they are empty.
 
-    `blocks`: the rows as they were put. `rows`: as (event id, EventRow), where the form is records.
+    `blocks`: the rows as they were put. `rows`: as (event id, EventRow), where it takes records.
     """
 
     topics: frozenset[str] = frozenset()
 
-    def __init__(self, form: RowForm = "records") -> None:
-        self.form: RowForm = form
+    def __init__(self, block_rows: int | None = None) -> None:
+        self.block_rows: Final = block_rows
         self.fields: tuple[RowField, ...] = ()
         self.blocks: list[RowBlock] = []
         self.run: dict[str, object] | None = None
@@ -66,7 +69,7 @@ class RowsDiscardSink:
     """RowSink that keeps nothing."""
 
     topics: frozenset[str] = frozenset()
-    form: RowForm = "columns"
+    block_rows: int | None = _DISCARDED_ROWS
 
     def begin(self, replay_id: str, _fields: Sequence[RowField]) -> bool:
         """See RowSink; always True."""

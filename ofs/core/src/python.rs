@@ -73,6 +73,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<rows::PyRowChunk>()?;
     module.add_class::<rows::PyRowFold>()?;
     module.add_class::<rows::PyRowAnswers>()?;
+    module.add_class::<rows::PyRowMerger>()?;
+    module.add_class::<rows::PyRowsMade>()?;
     module.add_class::<rows::PyRows>()?;
     module.add_function(wrap_pyfunction!(assemble::assemble, module)?)?;
     Ok(())

@@ -11,7 +11,7 @@ pub mod records;
 
 pub use batch::RowBatch;
 pub use chunk::Chunk;
-pub use merge::{Form, Job, Rows, merge};
+pub use merge::{Block, Form, Job, Made, Merger};
 
 /// The answers of one partition to the events of a chunk.
 #[derive(Debug, Default)]

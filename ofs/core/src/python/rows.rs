@@ -1,9 +1,12 @@
 //! `RowMaker` and the parts of a run of rows.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, BinaryArray, BooleanArray, Decimal128Array, Int32Array, Int64Array, RecordBatch};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer};
 use arrow_pyarrow::PyArrowType;
+use arrow_schema::ArrowError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyString};
@@ -13,12 +16,14 @@ use super::plan::PyPlan;
 use super::value_error;
 use crate::decoder::Decoder;
 use crate::fold::{Fold, Origin};
-use crate::rows::{Chunk, Form, Job, RowAnswers, RowBatch, Rows, merge};
+use crate::rows::columns::{Column, Values};
+use crate::rows::records::Lines;
+use crate::rows::{Block, Chunk, Form, Job, Made, Merger, RowAnswers, RowBatch};
 
 /// Makes the parts of a run.
 #[pyclass(name = "RowMaker", module = "ofs._core", frozen)]
 pub struct PyRowMaker {
-    job: Job,
+    job: Arc<Job>,
     pins: Vec<u8>,
     decoder: Decoder,
     starts: Vec<i64>,
@@ -49,13 +54,30 @@ pub struct PyRowAnswers {
     inner: RowAnswers,
 }
 
-/// The rows of a chunk.
-#[pyclass(name = "Rows", module = "ofs._core", frozen)]
-pub struct PyRows {
-    inner: Rows,
+/// Makes the rows of one chunk after another.
+#[pyclass(name = "RowMerger", module = "ofs._core")]
+pub struct PyRowMerger {
+    inner: Merger,
 }
 
-type OptionalBytes<'py> = Option<Bound<'py, PyBytes>>;
+/// What came of a chunk.
+#[pyclass(name = "RowsMade", module = "ofs._core", frozen)]
+pub struct PyRowsMade {
+    #[pyo3(get)]
+    rows: usize,
+    #[pyo3(get)]
+    left_out: usize,
+    #[pyo3(get)]
+    blocks: Vec<Py<PyRows>>,
+}
+
+/// Some rows, in one of the two forms.
+#[pyclass(name = "Rows", module = "ofs._core", frozen)]
+pub struct PyRows {
+    count: usize,
+    columns: Vec<ArrayRef>,
+    lines: Lines,
+}
 
 #[pymethods]
 impl PyRowMaker {
@@ -69,17 +91,13 @@ impl PyRowMaker {
         max_skew_us: i64,
         known_after_us: Option<i64>,
         replay_id: String,
-        form: &str,
+        block_rows: Option<NonZeroUsize>,
     ) -> PyResult<Self> {
-        let form = match form {
-            "columns" => Form::Columns,
-            "records" => Form::Records,
-            _ => return Err(value_error("rows are made as columns or records")),
-        };
+        let form = block_rows.map_or(Form::Records, |rows| Form::Columns { block_rows: rows.get() });
         let plan = Arc::clone(&plan.inner);
         let decoder = Decoder::new(Arc::clone(&plan), &[&pins]);
         Ok(PyRowMaker {
-            job: Job { plan, stream, known_after_us, replay_id, form },
+            job: Arc::new(Job { plan, stream, known_after_us, replay_id, form }),
             pins,
             decoder,
             starts,
@@ -129,10 +147,8 @@ impl PyRowMaker {
         Ok(PyRowFold { inner })
     }
 
-    fn merge(&self, py: Python<'_>, chunk: &PyRowChunk, answers: Vec<PyRef<'_, PyRowAnswers>>) -> PyResult<PyRows> {
-        let answers: Vec<&RowAnswers> = answers.iter().map(|answers| &answers.inner).collect();
-        let inner = py.detach(|| merge(&self.job, &chunk.inner, &answers)).map_err(value_error)?;
-        Ok(PyRows { inner })
+    fn merger(&self) -> PyRowMerger {
+        PyRowMerger { inner: Merger::new(Arc::clone(&self.job)) }
     }
 }
 
@@ -169,29 +185,71 @@ impl PyRowFold {
 }
 
 #[pymethods]
+impl PyRowMerger {
+    fn merge(
+        &mut self,
+        py: Python<'_>,
+        chunk: &PyRowChunk,
+        answers: Vec<PyRef<'_, PyRowAnswers>>,
+    ) -> PyResult<PyRowsMade> {
+        let answers: Vec<&RowAnswers> = answers.iter().map(|answers| &answers.inner).collect();
+        let made = py.detach(|| self.inner.merge(&chunk.inner, &answers)).map_err(value_error)?;
+        let Made { rows, left_out, blocks } = made;
+        let blocks = blocks.into_iter().map(|block| Py::new(py, PyRows::of(block)?));
+        Ok(PyRowsMade { rows, left_out, blocks: blocks.collect::<PyResult<_>>()? })
+    }
+
+    fn rest(&mut self) -> PyResult<Option<PyRows>> {
+        self.inner.rest().map(PyRows::of).transpose()
+    }
+}
+
+impl PyRows {
+    fn of(block: Block) -> PyResult<PyRows> {
+        let count = block.len();
+        Ok(match block {
+            Block::Columns(columns) => {
+                let columns = columns.into_iter().map(array).collect::<Result<_, _>>().map_err(value_error)?;
+                PyRows { count, columns, lines: Lines::default() }
+            }
+            Block::Lines(lines) => PyRows { count, columns: Vec::new(), lines },
+        })
+    }
+}
+
+#[pymethods]
 impl PyRows {
     fn __len__(&self) -> usize {
-        self.inner.count
+        self.count
     }
 
-    #[getter]
-    fn left_out(&self) -> usize {
-        self.inner.left_out
-    }
-
-    /// (validity, offsets, data) of each column.
-    fn columns<'py>(&self, py: Python<'py>) -> Vec<(OptionalBytes<'py>, OptionalBytes<'py>, Bound<'py, PyBytes>)> {
-        let optional = |buffer: &Option<Vec<u8>>| buffer.as_ref().map(|bytes| PyBytes::new(py, bytes));
-        let columns = self.inner.columns.iter();
-        columns
-            .map(|column| (optional(&column.validity), optional(&column.offsets), PyBytes::new(py, &column.data)))
-            .collect()
+    /// The columns under their numbers; nothing is copied.
+    fn columns(&self) -> PyResult<PyArrowType<RecordBatch>> {
+        let named = self.columns.iter().enumerate().map(|(place, column)| (place.to_string(), Arc::clone(column)));
+        Ok(PyArrowType(RecordBatch::try_from_iter(named).map_err(value_error)?))
     }
 
     /// Event ids, the rows as lines, and the length of each.
     fn records<'py>(&self, py: Python<'py>) -> (Vec<Bound<'py, PyString>>, Bound<'py, PyBytes>, Vec<usize>) {
-        let lines = &self.inner.lines;
+        let lines = &self.lines;
         let ids = lines.ids().map(|id| PyString::new(py, id)).collect();
         (ids, PyBytes::new(py, &lines.bytes), lines.lengths.clone())
     }
+}
+
+/// A column as Arrow has it, of the same memory. Texts are told as bytes: that they are UTF-8 is known.
+fn array(column: Column) -> Result<ArrayRef, ArrowError> {
+    let len = column.len();
+    let (values, validity) = column.finish();
+    let bits = |bits: Vec<u8>| BooleanBuffer::new(Buffer::from_vec(bits), 0, len);
+    let nulls = validity.map(|validity| NullBuffer::new(bits(validity)));
+    Ok(match values {
+        Values::Int32(values) => Arc::new(Int32Array::try_new(values.into(), nulls)?),
+        Values::Int64(values) => Arc::new(Int64Array::try_new(values.into(), nulls)?),
+        Values::Decimal(values) => Arc::new(Decimal128Array::try_new(values.into(), nulls)?),
+        Values::Bool(values) => Arc::new(BooleanArray::new(bits(values), nulls)),
+        Values::Text { ends, bytes } => {
+            Arc::new(BinaryArray::try_new(OffsetBuffer::new(ends.into()), Buffer::from_vec(bytes), nulls)?)
+        }
+    })
 }

@@ -1,4 +1,4 @@
-//! Rows as typed columns, laid out as Arrow has it: little-endian values, bits from the lowest, offsets of 32 bits.
+//! Rows as typed columns, laid out as Arrow has it: bits from the lowest, ends of texts in 32 bits.
 
 use crate::ir::wire::Corrupt;
 use crate::ops::finish::Finish;
@@ -12,13 +12,26 @@ const DECIMAL_END: u128 = 10_u128.pow(38);
 /// A column in the making.
 #[derive(Debug)]
 pub struct Column {
-    kind: Kind,
     len: usize,
     /// A bit a value, from the first null on; empty until then.
     validity: Vec<u8>,
-    /// Of texts: where each ends, and a 0 before.
-    offsets: Vec<u8>,
-    data: Vec<u8>,
+    values: Values,
+}
+
+/// The values of a column, those of nulls too.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Values {
+    Int32(Vec<i32>),
+    /// Also times in microseconds.
+    Int64(Vec<i64>),
+    Decimal(Vec<i128>),
+    /// A bit a value.
+    Bool(Vec<u8>),
+    /// `ends`: where each text ends, and a 0 before.
+    Text {
+        ends: Vec<i32>,
+        bytes: Vec<u8>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,107 +44,112 @@ pub enum Kind {
     Text,
 }
 
-/// The buffers of a column; those that it has none of are None.
-#[derive(Debug)]
-pub struct Buffers {
-    pub validity: Option<Vec<u8>>,
-    pub offsets: Option<Vec<u8>>,
-    pub data: Vec<u8>,
-}
-
 impl Column {
+    /// With room for so many values.
     pub fn new(kind: Kind, rows: usize) -> Column {
-        let mut column = Column { kind, len: 0, validity: Vec::new(), offsets: Vec::new(), data: Vec::new() };
-        match kind {
+        let values = match kind {
+            Kind::Int32 => Values::Int32(Vec::with_capacity(rows)),
+            Kind::Int64 => Values::Int64(Vec::with_capacity(rows)),
+            Kind::Decimal => Values::Decimal(Vec::with_capacity(rows)),
+            Kind::Bool => Values::Bool(Vec::with_capacity(rows.div_ceil(8))),
             Kind::Text => {
-                column.offsets.reserve(4 * rows.saturating_add(1));
-                column.offsets.extend_from_slice(&0_i32.to_le_bytes());
+                let mut ends = Vec::with_capacity(rows.saturating_add(1));
+                ends.push(0);
+                Values::Text { ends, bytes: Vec::new() }
             }
-            Kind::Int32 => column.data.reserve(4 * rows),
-            Kind::Int64 => column.data.reserve(8 * rows),
-            Kind::Decimal => column.data.reserve(16 * rows),
-            Kind::Bool => column.data.reserve(rows.div_ceil(8)),
+        };
+        Column { len: 0, validity: Vec::new(), values }
+    }
+
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// How many bytes its texts take.
+    pub fn text_len(&self) -> usize {
+        match &self.values {
+            Values::Text { bytes, .. } => bytes.len(),
+            _ => 0,
         }
-        column
     }
 
-    pub fn push_i32(&mut self, value: i32) {
+    /// Raises, as text, where the column has another kind; so do all that push.
+    pub fn push_i32(&mut self, value: i32) -> Result<(), String> {
+        let Values::Int32(values) = &mut self.values else { return Err(Corrupt.into()) };
+        values.push(value);
         self.mark(true);
-        self.data.extend_from_slice(&value.to_le_bytes());
+        Ok(())
     }
 
-    pub fn push_i64(&mut self, value: i64) {
+    pub fn push_i64(&mut self, value: i64) -> Result<(), String> {
+        let Values::Int64(values) = &mut self.values else { return Err(Corrupt.into()) };
+        values.push(value);
         self.mark(true);
-        self.data.extend_from_slice(&value.to_le_bytes());
+        Ok(())
     }
 
-    /// Raises, as text, where the texts of the column take too many bytes.
+    /// Raises, as text, also where the texts of the column take too many bytes.
     pub fn push_text(&mut self, text: &str) -> Result<(), String> {
-        self.push_written(|data| data.extend_from_slice(text.as_bytes()))
+        self.push_written(|bytes| bytes.extend_from_slice(text.as_bytes()))
     }
 
     pub fn push_null(&mut self) {
         if self.validity.is_empty() {
             self.validity = ones(self.len);
         }
+        match &mut self.values {
+            Values::Int32(values) => values.push(0),
+            Values::Int64(values) => values.push(0),
+            Values::Decimal(values) => values.push(0),
+            Values::Bool(bits) => push_bit(bits, self.len, false),
+            Values::Text { ends, .. } => ends.push(ends.last().copied().unwrap_or(0)),
+        }
         self.mark(false);
-        match self.kind {
-            Kind::Int32 => self.data.extend_from_slice(&[0; 4]),
-            Kind::Int64 => self.data.extend_from_slice(&[0; 8]),
-            Kind::Decimal => self.data.extend_from_slice(&[0; 16]),
-            Kind::Bool => push_bit(&mut self.data, self.len - 1, false),
-            Kind::Text => {
-                let at = self.offsets.len().saturating_sub(4);
-                self.offsets.extend_from_within(at..);
-            }
-        }
     }
 
-    pub fn finish(self) -> Buffers {
-        Buffers {
-            validity: (!self.validity.is_empty()).then_some(self.validity),
-            offsets: (self.kind == Kind::Text).then_some(self.offsets),
-            data: self.data,
-        }
+    /// The values, and a bit a value where one is null.
+    pub fn finish(self) -> (Values, Option<Vec<u8>>) {
+        (self.values, (!self.validity.is_empty()).then_some(self.validity))
     }
 
-    /// Raises, as text, where the value has more than 38 digits.
+    /// Raises, as text, also where the value has more than 38 digits.
     fn push_decimal(&mut self, value: i128) -> Result<(), String> {
+        let Values::Decimal(values) = &mut self.values else { return Err(Corrupt.into()) };
         if value.unsigned_abs() >= DECIMAL_END {
             return Err(format!("{value} has more than 38 digits"));
         }
+        values.push(value);
         self.mark(true);
-        self.data.extend_from_slice(&value.to_le_bytes());
         Ok(())
     }
 
     fn push_integer(&mut self, value: i128) -> Result<(), String> {
-        self.push_i64(i64::try_from(value).map_err(|_| format!("{value} has more than 64 bits"))?);
-        Ok(())
+        self.push_i64(i64::try_from(value).map_err(|_| format!("{value} has more than 64 bits"))?)
     }
 
     fn push_written(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), String> {
+        let Values::Text { ends, bytes } = &mut self.values else { return Err(Corrupt.into()) };
+        write(bytes);
+        ends.push(i32::try_from(bytes.len()).map_err(|_| "a block's texts have more than 2 GiB")?);
         self.mark(true);
-        write(&mut self.data);
-        let end = i32::try_from(self.data.len()).map_err(|_| "a block's texts have more than 2 GiB")?;
-        self.offsets.extend_from_slice(&end.to_le_bytes());
         Ok(())
     }
 
     fn push_atom(&mut self, atom: Option<Atom<'_>>) -> Result<(), String> {
-        match (atom, self.kind) {
+        match (atom, &mut self.values) {
             (None, _) => self.push_null(),
             (Some(Atom::Text(text)), _) => return self.push_text(text),
-            (Some(Atom::Number(raw)), Kind::Decimal) => return self.push_decimal(i128::from(raw)),
-            (Some(Atom::Number(raw)), Kind::Bool) => {
+            (Some(Atom::Number(raw)), Values::Decimal(_)) => return self.push_decimal(i128::from(raw)),
+            (Some(Atom::Number(raw)), Values::Bool(bits)) => {
+                push_bit(bits, self.len, raw != 0);
                 self.mark(true);
-                push_bit(&mut self.data, self.len - 1, raw != 0);
             }
-            (Some(Atom::Number(raw)), _) => self.push_i64(raw),
+            (Some(Atom::Number(raw)), _) => return self.push_i64(raw),
         }
         Ok(())
     }
 
+    #[inline]
     fn mark(&mut self, valid: bool) {
         if !(valid && self.validity.is_empty()) {
             push_bit(&mut self.validity, self.len, valid);
@@ -259,9 +277,7 @@ mod tests {
         assert_eq!(push_json_decimal(&mut column, b"null"), Ok(()));
         let longer = format!("\"1{}.{}\"", "0".repeat(20), "0".repeat(18));
         assert!(push_json_decimal(&mut column, longer.as_bytes()).is_err());
-        let buffers = column.finish();
-        assert_eq!(buffers.validity, Some(vec![0b01]));
-        assert_eq!(buffers.data.get(..16), Some(&(1 - 10_i128.pow(38)).to_le_bytes()[..]));
+        assert_eq!(column.finish(), (Values::Decimal(vec![1 - 10_i128.pow(38), 0]), Some(vec![0b01])));
     }
 
     #[test]
@@ -270,21 +286,21 @@ mod tests {
         assert_eq!(column.push_text("ab"), Ok(()));
         column.push_null();
         assert_eq!(column.push_text("c"), Ok(()));
-        let buffers = column.finish();
-        let ends: Vec<u8> = [0_i32, 2, 2, 3].iter().flat_map(|end| end.to_le_bytes()).collect();
-        assert_eq!((buffers.validity, buffers.offsets, buffers.data), (Some(vec![0b101]), Some(ends), b"abc".to_vec()));
+        assert_eq!((column.len(), column.text_len()), (3, 3));
+        let texts = Values::Text { ends: vec![0, 2, 2, 3], bytes: b"abc".to_vec() };
+        assert_eq!(column.finish(), (texts, Some(vec![0b101])));
     }
 
     #[test]
     fn a_first_null_behind_any_number_of_values_is_marked() {
         for before in 0..18 {
             let mut column = Column::new(Kind::Int32, 20);
-            (0..before).for_each(|value| column.push_i32(value));
+            assert!((0..before).all(|value| column.push_i32(value).is_ok()));
             column.push_null();
-            column.push_i32(7);
+            assert_eq!(column.push_i32(7), Ok(()));
             let bits = ((1_u32 << before) - 1) | (1 << (before + 1));
             let length = usize::try_from(before + 2).unwrap_or(0).div_ceil(8);
-            assert_eq!(column.finish().validity.as_deref(), bits.to_le_bytes().get(..length));
+            assert_eq!(column.finish().1.as_deref(), bits.to_le_bytes().get(..length));
         }
     }
 
@@ -294,7 +310,6 @@ mod tests {
         for place in 0..9 {
             assert_eq!(column.push_atom(Some(Atom::Number(i64::from(place % 2 == 0)))), Ok(()));
         }
-        let buffers = column.finish();
-        assert_eq!((buffers.validity, buffers.data), (None, vec![0b0101_0101, 1]));
+        assert_eq!(column.finish(), (Values::Bool(vec![0b0101_0101, 1]), None));
     }
 }

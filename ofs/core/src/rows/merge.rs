@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::batch::RowEvent;
-use super::columns::{Buffers, Column, Kind, kind_of, push_feature};
+use super::columns::{Column, Kind, kind_of, push_feature};
 use super::records::{Lines, Spot};
 use super::{Chunk, RowAnswers};
 use crate::ir::Merged;
@@ -15,7 +15,9 @@ use crate::plan::{GroupPlan, Plan};
 /// What rows are made as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    Columns,
+    /// So many rows a block, at least 1.
+    Columns { block_rows: usize },
+    /// The rows of a chunk a block.
     Records,
 }
 
@@ -29,68 +31,125 @@ pub struct Job {
     pub form: Form,
 }
 
-/// The rows of a chunk; in one of the two forms.
-#[derive(Debug)]
-pub struct Rows {
-    pub count: usize,
-    /// First copies that are not established.
-    pub left_out: usize,
-    pub columns: Vec<Buffers>,
-    pub lines: Lines,
+/// Makes the rows of one chunk after another. Columns wait until they are a block, which is then handed on whole.
+pub struct Merger {
+    job: Arc<Job>,
+    out: Out,
+    full: Vec<Block>,
 }
 
-/// What rows are written to.
-enum Out {
+/// What came of a chunk.
+#[derive(Debug)]
+pub struct Made {
+    pub rows: usize,
+    /// First copies that are not established.
+    pub left_out: usize,
+    pub blocks: Vec<Block>,
+}
+
+/// Some rows, at least one.
+#[derive(Debug)]
+pub enum Block {
+    /// Of equal length.
     Columns(Vec<Column>),
     Lines(Lines),
 }
 
-/// `answers`: one a partition, in order. Raises, as text, where they are not those of the chunk, or a value has no place
-/// in its column.
-pub fn merge(job: &Job, chunk: &Chunk, answers: &[&RowAnswers]) -> Result<Rows, String> {
-    let mut readers: Vec<Reader<'_>> = answers.iter().map(|answers| Reader::new(&answers.bytes)).collect();
-    let mut firsts: Vec<_> = answers.iter().map(|answers| answers.firsts.iter()).collect();
-    let void_from = answers.iter().filter_map(|answers| answers.void_from).min().unwrap_or(usize::MAX);
-    let mut out = Out::new(job, chunk.order.len());
-    let (mut merged, mut scratch) = (Merged::default(), Vec::new());
-    let (mut count, mut left_out) = (0, 0);
-    for (place, partition, batch, item_place) in chunk.walk() {
-        let item = batch.decoded.items().get(item_place).ok_or(Corrupt)?;
-        let (Some(row), Ok(event)) = (batch.row(item_place), &item.event) else { continue };
-        let is_first = *firsts.get_mut(partition).and_then(Iterator::next).ok_or(Corrupt)?;
-        let is_established = job.known_after_us.is_none_or(|after| event.ts_us > after && place < void_from);
-        let is_kept = is_first && is_established;
-        count += usize::from(is_kept);
-        left_out += usize::from(is_first && !is_established);
-        let as_of_us = event.ts_us;
-        let spot = Spot { stream: &job.stream, partition, offset: item.offset, as_of_us };
-        let mut writer = if is_kept { Some(out.open(row, spot)?) } else { None };
-        for (group_place, group) in job.plan.groups.iter().enumerate() {
-            let key = row.key(group_place);
-            if let Some(key) = key {
-                // all are of one scope
-                let group_number = u32::try_from(group_place).map_err(|_| Corrupt)?;
-                merged.reset(group, Subject { pins: &[], group: group_number, key });
-                for (reader, rank) in readers.iter_mut().zip(0..) {
-                    merged.absorb(group, reader, ops::Frame { as_of_us, rank })?;
-                }
-            }
-            if let Some(writer) = &mut writer {
-                if key.is_some() {
-                    merged.close(group, as_of_us)?;
-                }
-                writer.add_group(group_place, group, key, &merged, as_of_us, &mut scratch)?;
-            }
-        }
-        if let Some(writer) = writer {
-            writer.close(spot);
+/// What rows are written to.
+enum Out {
+    Columns { columns: Vec<Column>, block_rows: usize },
+    Lines(Lines),
+}
+
+/// For so many rows of a block there is room from the beginning.
+const ROOM_ROWS: usize = 1 << 16;
+/// A column is not added to where its texts take more.
+const TEXTS_MAX: usize = 1 << 30;
+
+impl Block {
+    pub fn len(&self) -> usize {
+        match self {
+            Block::Columns(columns) => columns.first().map_or(0, Column::len),
+            Block::Lines(lines) => lines.lengths.len(),
         }
     }
-    if readers.iter().any(|reader| !reader.is_empty()) {
-        return Err(Corrupt.into());
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
-    let (columns, lines) = out.finish();
-    Ok(Rows { count, left_out, columns, lines })
+}
+
+impl Merger {
+    pub fn new(job: Arc<Job>) -> Merger {
+        let out = Out::new(&job);
+        Merger { job, out, full: Vec::new() }
+    }
+
+    /// `answers`: one a partition, in order. Raises, as text, where they are not those of the chunk, or a value has no
+    /// place in its column; nothing is to be merged then any more.
+    pub fn merge(&mut self, chunk: &Chunk, answers: &[&RowAnswers]) -> Result<Made, String> {
+        let job = Arc::clone(&self.job);
+        let mut readers: Vec<Reader<'_>> = answers.iter().map(|answers| Reader::new(&answers.bytes)).collect();
+        let mut firsts: Vec<_> = answers.iter().map(|answers| answers.firsts.iter()).collect();
+        let void_from = answers.iter().filter_map(|answers| answers.void_from).min().unwrap_or(usize::MAX);
+        let (mut merged, mut scratch) = (Merged::default(), Vec::new());
+        let (mut rows, mut left_out) = (0, 0);
+        for (place, partition, batch, item_place) in chunk.walk() {
+            let item = batch.decoded.items().get(item_place).ok_or(Corrupt)?;
+            let (Some(row), Ok(event)) = (batch.row(item_place), &item.event) else { continue };
+            let is_first = *firsts.get_mut(partition).and_then(Iterator::next).ok_or(Corrupt)?;
+            let is_established = job.known_after_us.is_none_or(|after| event.ts_us > after && place < void_from);
+            let is_kept = is_first && is_established;
+            rows += usize::from(is_kept);
+            left_out += usize::from(is_first && !is_established);
+            let as_of_us = event.ts_us;
+            let spot = Spot { stream: &job.stream, partition, offset: item.offset, as_of_us };
+            let mut writer = if is_kept { Some(self.out.open(row, spot)?) } else { None };
+            for (group_place, group) in job.plan.groups.iter().enumerate() {
+                let key = row.key(group_place);
+                if let Some(key) = key {
+                    // all are of one scope
+                    let group_number = u32::try_from(group_place).map_err(|_| Corrupt)?;
+                    merged.reset(group, Subject { pins: &[], group: group_number, key });
+                    for (reader, rank) in readers.iter_mut().zip(0..) {
+                        merged.absorb(group, reader, ops::Frame { as_of_us, rank })?;
+                    }
+                }
+                if let Some(writer) = &mut writer {
+                    if key.is_some() {
+                        merged.close(group, as_of_us)?;
+                    }
+                    writer.add_group(group_place, group, key, &merged, as_of_us, &mut scratch)?;
+                }
+            }
+            if let Some(writer) = writer {
+                writer.close(spot);
+                if self.out.is_full() {
+                    self.hand_on();
+                }
+            }
+        }
+        if readers.iter().any(|reader| !reader.is_empty()) {
+            return Err(Corrupt.into());
+        }
+        if self.out.ends_with_chunk() {
+            self.hand_on();
+        }
+        Ok(Made { rows, left_out, blocks: std::mem::take(&mut self.full) })
+    }
+
+    /// The rows that wait, None where there are none.
+    pub fn rest(&mut self) -> Option<Block> {
+        self.hand_on();
+        self.full.pop()
+    }
+
+    fn hand_on(&mut self) {
+        let block = std::mem::replace(&mut self.out, Out::new(&self.job)).finish();
+        if !block.is_empty() {
+            self.full.push(block);
+        }
+    }
 }
 
 /// One row, being written.
@@ -100,15 +159,30 @@ enum Writer<'o> {
 }
 
 impl Out {
-    fn new(job: &Job, rows: usize) -> Out {
-        if job.form == Form::Records {
+    fn new(job: &Job) -> Out {
+        let Form::Columns { block_rows } = job.form else {
             return Out::Lines(Lines::new(&job.plan, &job.stream, &job.replay_id));
-        }
+        };
         let base = [Kind::Text, Kind::Int32, Kind::Int64, Kind::Text, Kind::Text, Kind::Int64];
         let groups = job.plan.groups.iter().flat_map(|group| {
             [Kind::Text].into_iter().chain(group.features.iter().map(|feature| kind_of(feature.finish)))
         });
-        Out::Columns(base.into_iter().chain(groups).map(|kind| Column::new(kind, rows)).collect())
+        let columns = base.into_iter().chain(groups).map(|kind| Column::new(kind, block_rows.min(ROOM_ROWS))).collect();
+        Out::Columns { columns, block_rows }
+    }
+
+    fn is_full(&self) -> bool {
+        match self {
+            Out::Lines(_) => false,
+            Out::Columns { columns, block_rows } => columns.first().is_some_and(|column| column.len() >= *block_rows),
+        }
+    }
+
+    fn ends_with_chunk(&self) -> bool {
+        match self {
+            Out::Lines(_) => true,
+            Out::Columns { columns, .. } => columns.iter().any(|column| column.text_len() > TEXTS_MAX),
+        }
     }
 
     fn open(&mut self, row: RowEvent<'_>, spot: Spot<'_>) -> Result<Writer<'_>, String> {
@@ -117,27 +191,27 @@ impl Out {
                 lines.open(row, spot);
                 Ok(Writer::Lines(lines))
             }
-            Out::Columns(columns) => {
+            Out::Columns { columns, .. } => {
                 let Some(([stream, partition, offset, event_id, event_type, as_of], groups)) =
                     columns.split_first_chunk_mut()
                 else {
                     return Err(Corrupt.into());
                 };
                 stream.push_text(spot.stream)?;
-                partition.push_i32(i32::try_from(spot.partition).map_err(|_| "a partition has a number too large")?);
-                offset.push_i64(spot.offset);
+                partition.push_i32(i32::try_from(spot.partition).map_err(|_| "a partition has a number too large")?)?;
+                offset.push_i64(spot.offset)?;
                 event_id.push_text(row.event_id())?;
                 event_type.push_text(row.event_type())?;
-                as_of.push_i64(spot.as_of_us);
+                as_of.push_i64(spot.as_of_us)?;
                 Ok(Writer::Columns(groups))
             }
         }
     }
 
-    fn finish(self) -> (Vec<Buffers>, Lines) {
+    fn finish(self) -> Block {
         match self {
-            Out::Columns(columns) => (columns.into_iter().map(Column::finish).collect(), Lines::default()),
-            Out::Lines(lines) => (Vec::new(), lines),
+            Out::Columns { columns, .. } => Block::Columns(columns),
+            Out::Lines(lines) => Block::Lines(lines),
         }
     }
 }
