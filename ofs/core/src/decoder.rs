@@ -12,6 +12,7 @@ use crate::fold::firsts::{Half, half};
 use crate::json::Field;
 use crate::pins::PinsTable;
 use crate::plan::{GroupPlan, Plan};
+use crate::rooms::{Held, Room, Rooms};
 use crate::value::{KeyText, Value, ValueType, key_text, typed};
 
 /// One record. Units: `log_ts_us` microseconds.
@@ -30,6 +31,7 @@ pub struct Decoder {
     plan: Arc<Plan>,
     scopes: Vec<(Box<[u8]>, Hash)>,
     pins: PinsTable,
+    rooms: Rooms<Contents>,
 }
 
 /// Decoded records of one partition, in offset order.
@@ -37,10 +39,24 @@ pub struct Decoder {
 pub struct Decoded {
     plan: Arc<Plan>,
     scopes: Vec<(Box<[u8]>, Hash)>,
+    contents: Held<Contents>,
+}
+
+#[derive(Debug, Default)]
+struct Contents {
     items: Vec<Item>,
     facts: Vec<Fact>,
     cells: Vec<Cell>,
     texts: String,
+}
+
+impl Room for Contents {
+    fn clear(&mut self) {
+        self.items.clear();
+        self.facts.clear();
+        self.cells.clear();
+        self.texts.clear();
+    }
 }
 
 /// One record: its content digest, and the event if it is one.
@@ -113,7 +129,8 @@ impl Decoder {
     /// `scopes`: canonical pins; of equal ones the first counts.
     pub fn new(plan: Arc<Plan>, scopes: &[&[u8]]) -> Decoder {
         let pins = PinsTable::of(scopes);
-        Decoder { plan, scopes: scopes.iter().map(|pins| (Box::from(*pins), sha256(pins))).collect(), pins }
+        let scopes = scopes.iter().map(|pins| (Box::from(*pins), sha256(pins))).collect();
+        Decoder { plan, scopes, pins, rooms: Rooms::default() }
     }
 
     /// Raises where a record has no digest: a part too long for its length field, or an unknown timestamp type.
@@ -140,11 +157,9 @@ impl Decoder {
             at_hand: AtHand::default(),
             typed: vec![Typed::Unread; self.plan.typed.len()],
             bytes: Vec::new(),
-            facts: Vec::new(),
-            cells: Vec::new(),
-            texts: String::new(),
+            contents: self.rooms.take(),
         };
-        let mut items = Vec::with_capacity(records.size_hint().0);
+        batch.contents.items.reserve(records.size_hint().0);
         let mut admission = Admission::new(&self.plan.paths);
         for (record, headers) in records {
             let Record { offset, log_ts_us, ts_type, key, value } = record;
@@ -157,28 +172,27 @@ impl Decoder {
             };
             let read = admitted.map(|event| batch.read(event, half(value)));
             seen(admitted.ok().filter(|_| read.is_ok_and(|read| read.scope.is_some())));
-            items.push(Item { offset, log_ts_us, digest, event: read });
+            batch.contents.items.push(Item { offset, log_ts_us, digest, event: read });
         }
-        let Batch { facts, cells, texts, .. } = batch;
-        Ok(Decoded { plan: Arc::clone(&self.plan), scopes: self.scopes.clone(), items, facts, cells, texts })
+        Ok(Decoded { plan: Arc::clone(&self.plan), scopes: self.scopes.clone(), contents: batch.contents })
     }
 }
 
 impl Decoded {
     pub fn items(&self) -> &[Item] {
-        &self.items
+        &self.contents.items
     }
 
     pub fn facts(&self, event: &EventItem) -> &[Fact] {
-        self.facts.get(event.facts.0..event.facts.1).unwrap_or_default()
+        self.contents.facts.get(event.facts.0..event.facts.1).unwrap_or_default()
     }
 
     pub fn cells(&self, start: usize, count: usize) -> &[Cell] {
-        self.cells.get(start..start.saturating_add(count)).unwrap_or_default()
+        self.contents.cells.get(start..start.saturating_add(count)).unwrap_or_default()
     }
 
     pub fn text(&self, text: Text) -> &str {
-        self.texts.get(text.start..text.start.saturating_add(text.len)).unwrap_or_default()
+        self.contents.texts.get(text.start..text.start.saturating_add(text.len)).unwrap_or_default()
     }
 
     /// Whether it was decoded for this plan and these canonical pins, in this order.
@@ -209,9 +223,7 @@ struct Batch<'p> {
     at_hand: AtHand<'p>,
     typed: Vec<Typed>,
     bytes: Vec<u8>,
-    facts: Vec<Fact>,
-    cells: Vec<Cell>,
-    texts: String,
+    contents: Held<Contents>,
 }
 
 impl Batch<'_> {
@@ -223,17 +235,17 @@ impl Batch<'_> {
         let AtHand { scope, groups, identity, .. } = &self.at_hand;
         let (scope, groups) = (*scope, *groups);
         let id = half(identity.clone().chain_update(event.event_id.as_bytes()).finalize().into());
-        let before = self.facts.len();
+        let before = self.contents.facts.len();
         if scope.is_some() {
             self.typed.fill(Typed::Unread);
             for place in groups {
                 if let Some(group) = self.plan.groups.get(*place) {
                     let gives = self.gives(group, &event.fields);
-                    self.facts.push(Fact { group: *place, gives });
+                    self.contents.facts.push(Fact { group: *place, gives });
                 }
             }
         }
-        EventItem { id, value, scope, ts_us: event.ts_us, facts: (before, self.facts.len()) }
+        EventItem { id, value, scope, ts_us: event.ts_us, facts: (before, self.contents.facts.len()) }
     }
 
     fn take_at_hand(&mut self, event: &Event<'_>) {
@@ -266,12 +278,12 @@ impl Batch<'_> {
             KeyText::Invalid => return Gives::Nothing(Odd::KeyInvalid),
             KeyText::Key(key) => key,
         };
-        let before = self.cells.len();
+        let before = self.contents.cells.len();
         for place in &group.columns {
             match self.typed(*place, fields) {
-                Typed::Cell(cell) => self.cells.push(cell),
+                Typed::Cell(cell) => self.contents.cells.push(cell),
                 Typed::Unread | Typed::Invalid => {
-                    self.cells.truncate(before);
+                    self.contents.cells.truncate(before);
                     return Gives::Nothing(Odd::ValueInvalid);
                 }
             }
@@ -295,8 +307,9 @@ impl Batch<'_> {
     }
 
     fn hold(&mut self, text: &str) -> Text {
-        let start = self.texts.len();
-        self.texts.push_str(text);
+        let texts = &mut self.contents.texts;
+        let start = texts.len();
+        texts.push_str(text);
         Text { start, len: text.len() }
     }
 }

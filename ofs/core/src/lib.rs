@@ -25,6 +25,7 @@ pub mod keylog;
 pub mod ops;
 pub mod plan;
 pub mod queries;
+pub mod rooms;
 pub mod rows;
 pub mod snapshot;
 pub mod state;

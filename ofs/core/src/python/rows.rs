@@ -16,9 +16,10 @@ use super::plan::PyPlan;
 use super::value_error;
 use crate::decoder::Decoder;
 use crate::fold::{Fold, Origin};
+use crate::rooms::Rooms;
 use crate::rows::columns::{Column, Values};
 use crate::rows::records::Lines;
-use crate::rows::{Block, Chunk, Form, Job, Made, Merger, RowAnswers, RowBatch};
+use crate::rows::{Block, Chunk, Form, Job, Made, Merger, Names, RowAnswers, RowBatch};
 
 /// Makes the parts of a run.
 #[pyclass(name = "RowMaker", module = "ofs._core", frozen)]
@@ -26,6 +27,8 @@ pub struct PyRowMaker {
     job: Arc<Job>,
     pins: Vec<u8>,
     decoder: Decoder,
+    names: Rooms<Names>,
+    answers: Rooms<Vec<u8>>,
     starts: Vec<i64>,
     max_skew_us: i64,
 }
@@ -46,6 +49,7 @@ pub struct PyRowChunk {
 #[pyclass(name = "RowFold", module = "ofs._core")]
 pub struct PyRowFold {
     inner: Fold,
+    rooms: Rooms<Vec<u8>>,
 }
 
 /// One partition's answers to a chunk.
@@ -100,6 +104,8 @@ impl PyRowMaker {
             job: Arc::new(Job { plan, stream, known_after_us, replay_id, form }),
             pins,
             decoder,
+            names: Rooms::default(),
+            answers: Rooms::default(),
             starts,
             max_skew_us,
         })
@@ -118,13 +124,15 @@ impl PyRowMaker {
     ) -> PyResult<PyRowBatch> {
         let columns = Columns { offsets, log_ts_us, ts_types, keys, values, headers };
         columns.check()?;
-        let batch = py.detach(|| RowBatch::decode(&self.decoder, columns.records())).map_err(value_error)?;
+        let batch =
+            py.detach(|| RowBatch::decode(&self.decoder, &self.names, columns.records())).map_err(value_error)?;
         Ok(PyRowBatch { inner: Arc::new(batch) })
     }
 
     fn decode_arrow(&self, py: Python<'_>, batch: PyArrowType<RecordBatch>) -> PyResult<PyRowBatch> {
         let columns = ArrowColumns::of(&batch.0)?;
-        let batch = py.detach(|| RowBatch::decode(&self.decoder, columns.records())).map_err(value_error)?;
+        let batch =
+            py.detach(|| RowBatch::decode(&self.decoder, &self.names, columns.records())).map_err(value_error)?;
         Ok(PyRowBatch { inner: Arc::new(batch) })
     }
 
@@ -144,7 +152,7 @@ impl PyRowMaker {
         let stream = self.job.stream.clone();
         let origin = Origin { stream, partition, start: *start, max_skew_us: self.max_skew_us };
         let inner = Fold::new(Arc::clone(&self.job.plan), &[&self.pins], origin).map_err(value_error)?;
-        Ok(PyRowFold { inner })
+        Ok(PyRowFold { inner, rooms: self.answers.clone() })
     }
 
     fn merger(&self) -> PyRowMerger {
@@ -174,7 +182,7 @@ impl PyRowChunk {
 #[pymethods]
 impl PyRowFold {
     fn answer(&mut self, py: Python<'_>, chunk: &PyRowChunk) -> PyResult<PyRowAnswers> {
-        let inner = py.detach(|| self.inner.answer_rows(&chunk.inner)).map_err(value_error)?;
+        let inner = py.detach(|| self.inner.answer_rows(&chunk.inner, &self.rooms)).map_err(value_error)?;
         Ok(PyRowAnswers { inner })
     }
 

@@ -5,19 +5,15 @@ use crate::decoder::{Decoded, Decoder, Record};
 use crate::digest::DigestError;
 use crate::json::Field;
 use crate::plan::Plan;
+use crate::rooms::{Held, Room, Rooms};
 use crate::value::{KeyText, key_text};
 
 /// A batch of one partition. Only events of the decoder's scopes have rows.
 #[derive(Debug)]
 pub struct RowBatch {
     pub decoded: Decoded,
-    /// By record, the place of its row; NO_ROW where it has none.
-    places: Vec<u32>,
-    rows: Vec<Named>,
-    /// By row and group.
-    keys: Vec<Option<Span>>,
+    names: Held<Names>,
     group_count: usize,
-    texts: String,
 }
 
 const NO_ROW: u32 = u32::MAX;
@@ -45,72 +41,84 @@ pub struct RowEvent<'b> {
 }
 
 impl RowBatch {
-    /// See `Decoder::decode`.
+    /// See `Decoder::decode`. `rooms`: for what rows need.
     pub fn decode<'a, H>(
         decoder: &Decoder,
+        rooms: &Rooms<Names>,
         records: impl Iterator<Item = (Record<'a>, H)>,
     ) -> Result<RowBatch, DigestError>
     where
         H: ExactSizeIterator<Item = (&'a str, Option<&'a [u8]>)>,
     {
         let plan = decoder.plan();
-        let mut names = Names::with_room(records.size_hint().0, plan.groups.len());
+        let mut names = rooms.take();
+        names.reserve(records.size_hint().0, plan.groups.len());
         let decoded = decoder.decode_seen(records, |event| names.see(plan, event))?;
-        let Names { places, rows, keys, texts } = names;
-        Ok(RowBatch { decoded, places, rows, keys, group_count: plan.groups.len(), texts })
+        Ok(RowBatch { decoded, names, group_count: plan.groups.len() })
     }
 
     pub fn len(&self) -> usize {
-        self.places.len()
+        self.names.places.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.names.places.is_empty()
     }
 
     /// The event of a record, if it has a row unless it is a later copy.
     pub fn row(&self, item: usize) -> Option<RowEvent<'_>> {
-        let place = *self.places.get(item).filter(|place| **place != NO_ROW)?;
+        let place = *self.names.places.get(item).filter(|place| **place != NO_ROW)?;
         Some(RowEvent { batch: self, place: place as usize })
     }
 
     fn text(&self, span: Span) -> &str {
-        self.texts.get(span.start..span.start.saturating_add(span.len)).unwrap_or_default()
+        self.names.texts.get(span.start..span.start.saturating_add(span.len)).unwrap_or_default()
     }
 }
 
 impl<'b> RowEvent<'b> {
     pub fn event_id(&self) -> &'b str {
-        self.batch.rows.get(self.place).map_or("", |row| self.batch.text(row.event_id))
+        self.batch.names.rows.get(self.place).map_or("", |row| self.batch.text(row.event_id))
     }
 
     pub fn event_type(&self) -> &'b str {
-        self.batch.rows.get(self.place).map_or("", |row| self.batch.text(row.event_type))
+        self.batch.names.rows.get(self.place).map_or("", |row| self.batch.text(row.event_type))
     }
 
     /// The event's key in a group, whatever its type and the group's conditions.
     pub fn key(&self, group: usize) -> Option<&'b str> {
         let at = self.place.saturating_mul(self.batch.group_count).saturating_add(group);
-        self.batch.keys.get(at).copied().flatten().map(|span| self.batch.text(span))
+        self.batch.names.keys.get(at).copied().flatten().map(|span| self.batch.text(span))
     }
 }
 
-struct Names {
+/// What rows need of the records of a batch.
+#[derive(Debug, Default)]
+pub struct Names {
+    /// By record, the place of its row; NO_ROW where it has none.
     places: Vec<u32>,
     rows: Vec<Named>,
+    /// By row and group.
     keys: Vec<Option<Span>>,
     texts: String,
 }
 
+impl Room for Names {
+    fn clear(&mut self) {
+        self.places.clear();
+        self.rows.clear();
+        self.keys.clear();
+        self.texts.clear();
+    }
+}
+
 impl Names {
     /// Room for the rows of so many records; for their texts a first guess.
-    fn with_room(records: usize, groups: usize) -> Names {
-        Names {
-            places: Vec::with_capacity(records),
-            rows: Vec::with_capacity(records),
-            keys: Vec::with_capacity(records.saturating_mul(groups)),
-            texts: String::with_capacity(records.saturating_mul(TEXT_BYTES)),
-        }
+    fn reserve(&mut self, records: usize, groups: usize) {
+        self.places.reserve(records);
+        self.rows.reserve(records);
+        self.keys.reserve(records.saturating_mul(groups));
+        self.texts.reserve(records.saturating_mul(TEXT_BYTES));
     }
 
     fn see(&mut self, plan: &Plan, event: Option<&Event<'_>>) {
