@@ -9,6 +9,7 @@ from ofs.engine.rows import Merged, RowFold, RowJob, RowMerger
 from ofs.native import core
 from ofs.ports import OutputRecords, RecordBatch, RowColumn
 
+
 class NativeRowEngine:
     """See `ofs.engine.rows.RowEngine`. Raises ImportError where the core was not built."""
 
