@@ -247,7 +247,7 @@ impl PyRows {
 
 /// A column as Arrow has it, of the same memory. Texts are told as bytes: that they are UTF-8 is known.
 fn array(column: Column) -> Result<ArrayRef, ArrowError> {
-    let len = column.len();
+    let len = column.rows();
     let (values, validity) = column.finish();
     let bits = |bits: Vec<u8>| BooleanBuffer::new(Buffer::from_vec(bits), 0, len);
     let nulls = validity.map(|validity| NullBuffer::new(bits(validity)));

@@ -61,7 +61,8 @@ impl Column {
         Column { len: 0, validity: Vec::new(), values }
     }
 
-    pub fn len(&self) -> usize {
+    /// How many values it has.
+    pub fn rows(&self) -> usize {
         self.len
     }
 
@@ -70,6 +71,13 @@ impl Column {
         match &self.values {
             Values::Text { bytes, .. } => bytes.len(),
             _ => 0,
+        }
+    }
+
+    /// Room for so many more bytes of texts.
+    pub fn reserve_texts(&mut self, more: usize) {
+        if let Values::Text { bytes, .. } = &mut self.values {
+            bytes.reserve(more);
         }
     }
 
@@ -286,7 +294,7 @@ mod tests {
         assert_eq!(column.push_text("ab"), Ok(()));
         column.push_null();
         assert_eq!(column.push_text("c"), Ok(()));
-        assert_eq!((column.len(), column.text_len()), (3, 3));
+        assert_eq!((column.rows(), column.text_len()), (3, 3));
         let texts = Values::Text { ends: vec![0, 2, 2, 3], bytes: b"abc".to_vec() };
         assert_eq!(column.finish(), (texts, Some(vec![0b101])));
     }

@@ -69,7 +69,7 @@ const TEXTS_MAX: usize = 1 << 30;
 impl Block {
     pub fn len(&self) -> usize {
         match self {
-            Block::Columns(columns) => columns.first().map_or(0, Column::len),
+            Block::Columns(columns) => columns.first().map_or(0, Column::rows),
             Block::Lines(lines) => lines.lengths.len(),
         }
     }
@@ -145,7 +145,9 @@ impl Merger {
     }
 
     fn hand_on(&mut self) {
-        let block = std::mem::replace(&mut self.out, Out::new(&self.job)).finish();
+        let mut out = Out::new(&self.job);
+        out.reserve_texts_of(&self.out);
+        let block = std::mem::replace(&mut self.out, out).finish();
         if !block.is_empty() {
             self.full.push(block);
         }
@@ -171,10 +173,17 @@ impl Out {
         Out::Columns { columns, block_rows }
     }
 
+    /// Texts take about what those of the block before took.
+    fn reserve_texts_of(&mut self, before: &Out) {
+        if let (Out::Columns { columns, .. }, Out::Columns { columns: before, .. }) = (self, before) {
+            columns.iter_mut().zip(before).for_each(|(column, before)| column.reserve_texts(before.text_len()));
+        }
+    }
+
     fn is_full(&self) -> bool {
         match self {
             Out::Lines(_) => false,
-            Out::Columns { columns, block_rows } => columns.first().is_some_and(|column| column.len() >= *block_rows),
+            Out::Columns { columns, block_rows } => columns.first().is_some_and(|column| column.rows() >= *block_rows),
         }
     }
 
