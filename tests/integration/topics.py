@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,7 +26,6 @@ from confluent_kafka.admin import (
 
 LIMIT_S = 30.0
 POLL_S = 0.1
-PAUSE_S = 0.01
 # events of the past must not be expired by the broker: retention looks at the record's own time
 KEPT = {"retention.ms": "-1"}
 _URL_SAFE = str.maketrans("+/", "-_")
@@ -135,12 +133,16 @@ class Topics:
             producer.commit_transaction(LIMIT_S)
         else:
             producer.abort_transaction(LIMIT_S)
-        # the coordinator answers before the partitions have its marker: until then their stable end lies before it
         last = {record.partition: offset for record, offset in zip(records, offsets, strict=True)}
-        _await(
-            lambda: all(self._marks(topic, number)[1] > offset for number, offset in last.items()),
-            f"the transaction in {topic} is decided",
-        )
+
+        def decided() -> bool:
+            # the coordinator answers before the partitions have its marker: until then their stable end lies before it
+            if all(self._marks(topic, number)[1] > offset for number, offset in last.items()):
+                return True
+            producer.poll(POLL_S)
+            return False
+
+        _await(decided, f"the transaction in {topic} is decided")
         return offsets
 
     def open_transaction(self, topic: str, records: Sequence[Written], *, transactional_id: str) -> Producer:
@@ -252,10 +254,8 @@ def _deliver(producer: Producer, topic: str, records: Sequence[Written]) -> list
 
 
 def _await(condition: Callable[[], bool], what: str) -> None:
-    """Try the condition until it holds, for 30 s at most."""
-    deadline = time.monotonic() + LIMIT_S
-    while time.monotonic() < deadline:
+    """Try the condition, which itself waits on the broker, until it holds; bounded by the number of tries."""
+    for _ in range(int(LIMIT_S / POLL_S)):
         if condition():
             return
-        time.sleep(PAUSE_S)
     raise TimeoutError(f"not within {LIMIT_S:g} s: {what}")
