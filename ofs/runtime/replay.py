@@ -178,7 +178,7 @@ class _Run:
         outputs = {name: digest.to_dict() for name, digest in sink.digests().items()}
         run = self._run_record(writer.tally, outputs, proof, records_read, started_us, clock.now_us())
         sink.commit(run.to_dict(), proof.to_dict())
-        return _report(run, proof, notices)
+        return _report(run, proof, notices, (clock.now_us() - started_us) / 1e6)
 
     def report_verified(self, finished: Mapping[str, object], notices: tuple[str, ...]) -> ReplayReport:
         """The report of a run whose outputs are finished already: what its record says."""
@@ -428,7 +428,9 @@ def peak_memory_bytes() -> int:
     return largest if sys.platform == "darwin" else largest * 1_024
 
 
-def _report(run: RunRecord, proof: CutCertificate, notices: tuple[str, ...]) -> ReplayReport:
+def _report(
+    run: RunRecord, proof: CutCertificate, notices: tuple[str, ...], seconds: float
+) -> ReplayReport:
     return ReplayReport(
         replay_id=run.replay_id,
         decisions=run.decisions,
@@ -438,7 +440,7 @@ def _report(run: RunRecord, proof: CutCertificate, notices: tuple[str, ...]) -> 
         reasons=run.reasons,
         mismatch_fields=run.mismatch_fields,
         records_read=run.figures["records_read"],
-        seconds=run.figures["elapsed_us"] / 1e6,
+        seconds=seconds,
         parity_digest=run.parity_digest,
         certificate=proof,
         certificate_digest=run.certificate_digest,

@@ -27,7 +27,7 @@ class ReplayReport:
 
     `parity_digest`: SHA-256 of parity.jsonl's bytes as a folder holds them, whatever the sink. `mismatch_fields`:
     feature as `features/<group>/<feature>` to the number of decisions in which it differs; `snapshot_hash` where no
-    field does.
+    field does. `seconds`: from the run's begin until its outputs were committed; 0 where nothing was written.
     `verified_only`: the run was finished before, its outputs were verified and nothing was written.
     """
 

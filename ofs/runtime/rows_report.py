@@ -10,12 +10,16 @@ from ofs.errors import ExitCode
 
 @dataclass(frozen=True, slots=True)
 class RowsReport:
-    """The outcome of a run. `certificate`: None where the run was finished before (`verified_only`)."""
+    """The outcome of a run. `certificate`: None where the run was finished before (`verified_only`).
+
+    `seconds`: from its begin until the outputs were committed; 0 where nothing was written.
+    """
 
     run: RowsRunRecord
     certificate: CutCertificate | None
     notices: tuple[str, ...]
     verified_only: bool = False
+    seconds: float = 0.0
 
     @property
     def replay_id(self) -> str:
@@ -33,10 +37,6 @@ class RowsReport:
     @property
     def records_read(self) -> int:
         return 0 if self.verified_only else self.run.figures["records_read"]
-
-    @property
-    def seconds(self) -> float:
-        return 0.0 if self.verified_only else self.run.figures["elapsed_us"] / 1e6
 
     @property
     def exit_code(self) -> ExitCode:
