@@ -154,6 +154,11 @@ impl Decisions {
         self.rows.iter().enumerate().filter(|(_, row)| row.regular.is_none()).map(|(index, _)| index).collect()
     }
 
+    /// By number.
+    pub fn key_types(&self) -> &[Box<str>] {
+        &self.arena.key_types
+    }
+
     pub fn shapes(&self) -> &[Shape] {
         &self.arena.shapes.shapes
     }

@@ -178,6 +178,13 @@ impl Decoder {
     }
 }
 
+impl EventItem {
+    /// The place in the batch of its first fact; facts of events in order follow one another.
+    pub fn facts_from(&self) -> usize {
+        self.facts.0
+    }
+}
+
 impl Decoded {
     pub fn items(&self) -> &[Item] {
         &self.contents.items

@@ -26,11 +26,11 @@ use crate::keylog::{Contribution, Forget, Sight};
 use crate::plan::{GroupPlan, Plan};
 use crate::queries::{Asked, Queries, Row};
 use crate::record::AsOfBasis;
-use ahead::STRETCH;
+use ahead::{Ahead, STRETCH};
 use counts::{Counts, GroupCounts, Odd, Span};
 use firsts::{First, Firsts};
 use floor::Floor;
-use keys::{Keys, Known};
+use keys::{Keys, Known, Sought};
 use stairs::Stairs;
 
 /// Where a fold reads, and how far an event time may run ahead of its log timestamp before it is noted.
@@ -55,6 +55,8 @@ pub struct Fold {
     pub(crate) texts: Texts,
     /// By group.
     pub(crate) keys: Vec<Keys>,
+    /// By group, the first group of the same key type.
+    kinds: Vec<usize>,
     pub(crate) counts: Counts,
     pub(crate) drained: Drained,
     scratch: Scratch,
@@ -87,13 +89,13 @@ pub struct Drained {
 struct Scratch {
     values: Vec<Option<i64>>,
     spots: Vec<usize>,
-    /// Groups, and places of logs.
-    places: Vec<(usize, usize)>,
+    ahead: Ahead,
 }
 
 /// A first copy in a scope, on its way to the groups.
 struct Arrival<'d> {
     batch: &'d Decoded,
+    ahead: &'d Ahead,
     event: &'d EventItem,
     offset: i64,
     log_ts_us: i64,
@@ -121,6 +123,7 @@ impl Fold {
             firsts: Firsts::default(),
             texts: Texts::default(),
             keys: plan.groups.iter().map(|_| Keys::default()).collect(),
+            kinds: plan.groups.iter().map(|group| kind(&plan, &group.key_type).unwrap_or_default()).collect(),
             counts,
             drained: Drained::default(),
             scratch: Scratch::default(),
@@ -149,16 +152,19 @@ impl Fold {
         self.check_batch(batch)?;
         let items = batch.items().get(first..).unwrap_or_default();
         let items = &items[..items.iter().take_while(|item| item.offset < limit).count()];
+        let mut ahead = self.ahead_of(queries);
+        queries.make_room();
         for stretch in items.chunks(STRETCH) {
-            self.read_ahead(batch, stretch, queries);
+            self.read_ahead(batch, stretch, queries, &mut ahead);
             for item in stretch {
                 self.reach(item.offset)?;
-                self.answer(queries, item.offset)?;
-                self.apply_one(batch, item)?;
+                self.answer(queries, item.offset, &ahead)?;
+                self.apply_one(batch, item, &ahead)?;
             }
         }
         let frontier = self.frontier;
-        self.answer(queries, frontier)?;
+        self.answer(queries, frontier, &ahead)?;
+        self.scratch.ahead = ahead;
         Ok(first + items.len())
     }
 
@@ -173,7 +179,7 @@ impl Fold {
 
     /// Applies the record at the frontier; whether it is a first copy in a scope. Raises, as text, where that is not
     /// known here; it is then not applied.
-    fn apply_one(&mut self, batch: &Decoded, item: &Item) -> Result<bool, String> {
+    fn apply_one(&mut self, batch: &Decoded, item: &Item, ahead: &Ahead) -> Result<bool, String> {
         if let Ok(event) = &item.event
             && !self.firsts.is_known(&event.id)
         {
@@ -191,7 +197,7 @@ impl Fold {
                 self.counts.reject(item.offset, *reject);
                 Ok(false)
             }
-            Ok(event) => Ok(self.fold(batch, item, event)),
+            Ok(event) => Ok(self.fold(batch, item, event, ahead)),
         }
     }
 
@@ -206,7 +212,10 @@ impl Fold {
     /// Moves the frontier to `to`, if it lies before, and answers every query with a cut up to `to`.
     pub fn advance(&mut self, to: i64, queries: &mut Queries) -> Result<(), String> {
         self.pass(to);
-        self.answer(queries, to)
+        let ahead = self.ahead_of(queries);
+        self.answer(queries, to, &ahead)?;
+        self.scratch.ahead = ahead;
+        Ok(())
     }
 
     /// (decision, watermark) of the bound, not excluded watermark decisions that name this partition. Raises, as text,
@@ -287,7 +296,7 @@ impl Fold {
     }
 
     /// Whether it is a first copy in a scope.
-    fn fold(&mut self, batch: &Decoded, item: &Item, event: &EventItem) -> bool {
+    fn fold(&mut self, batch: &Decoded, item: &Item, event: &EventItem, ahead: &Ahead) -> bool {
         self.counts.admitted += 1;
         let skew_us = event.ts_us.saturating_sub(item.log_ts_us);
         self.counts.skew(item.offset, skew_us, self.origin.max_skew_us);
@@ -304,14 +313,15 @@ impl Fold {
         let max_before_us = scope.stairs.max_us();
         scope.stairs.observe(item.offset, event.ts_us);
         let (offset, log_ts_us) = (item.offset, item.log_ts_us);
-        let arrival = Arrival { batch, event, offset, log_ts_us, scope: place, max_before_us };
-        for fact in batch.facts(event) {
-            self.contribute(fact, &arrival);
+        let arrival = Arrival { batch, ahead, event, offset, log_ts_us, scope: place, max_before_us };
+        for (fact, place) in batch.facts(event).iter().zip(event.facts_from()..) {
+            self.contribute(fact, place, &arrival);
         }
         true
     }
 
-    fn contribute(&mut self, fact: &Fact, arrival: &Arrival<'_>) {
+    /// `place`: of the fact in the batch.
+    fn contribute(&mut self, fact: &Fact, place: usize, arrival: &Arrival<'_>) {
         let places = (self.plan.groups.get(fact.group), self.counts.groups.get_mut(fact.group));
         let ((Some(group), Some(counts)), Some(keys)) = (places, self.keys.get_mut(fact.group)) else { return };
         let (key, cells) = match fact.gives {
@@ -343,7 +353,8 @@ impl Fold {
         let floor_us = self.floor.of(fact.group);
         if time_us >= floor_us {
             let forget = Forget { before_us: floor_us, at_once: self.floor.at_once };
-            keys.insert(group, arrival.scope, key, &contribution, forget, used(self.activity));
+            let sought = Sought { scope: arrival.scope, key, ahead: arrival.ahead.fact(place) };
+            keys.insert(group, sought, &contribution, forget, used(self.activity));
         }
     }
 
@@ -351,7 +362,9 @@ impl Fold {
     /// fold's life to leave out later ones. Returns whether all of them are answered.
     pub fn catch_up(&mut self, queries: &mut Queries, scans: u64) -> Result<bool, String> {
         let frontier = self.frontier;
-        self.answer_while(queries, frontier, scans)?;
+        let ahead = self.ahead_of(queries);
+        self.answer_while(queries, frontier, scans, &ahead)?;
+        self.scratch.ahead = ahead;
         let is_done = queries.pending(frontier).is_none();
         if !is_done {
             queries.answers.end_stream(); // what comes next is not answered here
@@ -359,19 +372,20 @@ impl Fold {
         Ok(is_done)
     }
 
-    fn answer(&mut self, queries: &mut Queries, upto: i64) -> Result<(), String> {
-        self.answer_while(queries, upto, u64::MAX)
+    fn answer(&mut self, queries: &mut Queries, upto: i64, ahead: &Ahead) -> Result<(), String> {
+        self.answer_while(queries, upto, u64::MAX, ahead)
     }
 
-    fn answer_while(&mut self, queries: &mut Queries, upto: i64, scans: u64) -> Result<(), String> {
+    fn answer_while(&mut self, queries: &mut Queries, upto: i64, scans: u64, ahead: &Ahead) -> Result<(), String> {
         while let Some(row) = queries.pending(upto).filter(|_| self.scanned < scans) {
             let stream = queries.stream(&row);
             let asked = &queries.asked;
-            if asked.stream != self.origin.stream || asked.partition != self.origin.partition {
+            if !ahead.is_own {
                 return Err(format!("queries of {} {} put to another partition", asked.stream, asked.partition));
             }
             let before = queries.answers.bytes.len();
-            if let Err(error) = self.answer_row(asked, &row, stream, &mut queries.answers.bytes) {
+            let place = queries.answers.len();
+            if let Err(error) = self.answer_row(asked, &row, place, stream, ahead, &mut queries.answers.bytes) {
                 queries.answers.bytes.truncate(before);
                 queries.answers.end_stream();
                 return Err(error);
@@ -382,14 +396,17 @@ impl Fold {
         Ok(())
     }
 
+    /// `place`: of the row.
     fn answer_row(
         &mut self,
         asked: &Asked,
         row: &Row,
+        place: usize,
         stream: Option<Stream>,
+        ahead: &Ahead,
         out: &mut Vec<u8>,
     ) -> Result<(), String> {
-        let (scope, used) = (self.scope_of(asked, row)?, self.used());
+        let (scope, used) = (ahead.scope(row)?, self.used());
         self.floor.check(row.as_of_us)?;
         let ask = Ask {
             as_of_us: row.as_of_us,
@@ -398,17 +415,18 @@ impl Fold {
             stream,
             repeats: false,
         };
+        let mut found = ahead.row(place).iter().copied();
         for (key_type, id, repeats) in asked.keys_ahead(row) {
-            let ask = Ask { repeats, ..ask };
+            let (kind, ask) = (ahead.kind(key_type), Ask { repeats, ..ask });
             for place in asked.groups(row) {
                 let place = *place as usize;
                 let (Some(group), Some(keys)) = (self.plan.groups.get(place), self.keys.get_mut(place)) else {
                     return Err(format!("a query names group {place}, which the plan does not hold"));
                 };
-                if group.key_type != key_type {
+                if kind.is_none() || self.kinds.get(place).copied() != kind {
                     continue;
                 }
-                match keys.look(scope, id, used) {
+                match keys.look(Sought { scope, key: id, ahead: found.next() }, used) {
                     Known::Log(log) => {
                         if !log.sees_all(ask.sight) {
                             self.scanned += log.len() as u64;
@@ -422,6 +440,11 @@ impl Fold {
         }
         Ok(())
     }
+}
+
+/// The first group of a key type.
+fn kind(plan: &Plan, key_type: &str) -> Option<usize> {
+    plan.groups.iter().position(|group| group.key_type == key_type)
 }
 
 impl Scope {

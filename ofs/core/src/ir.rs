@@ -68,7 +68,7 @@ fn answer_seen(
         return;
     }
     out.push(SOMETHING);
-    put_word(out, distance(ask.as_of_us, log.times()[as_of - 1]));
+    put_word(out, distance(ask.as_of_us, log.time_us(as_of - 1)));
     let stream = ask.stream.filter(|_| group.has_changes && log.len() > TRACKED_MIN);
     let known = stream.and_then(|_| log.take_tracks());
     let is_new = known.is_none();

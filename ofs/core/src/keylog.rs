@@ -4,13 +4,15 @@ pub mod breaks;
 pub mod column;
 pub mod extremes;
 pub mod indexes;
+mod lines;
 mod marks;
 pub mod texts;
 pub mod tracks;
 
-use column::{Column, Columns, Keep};
+use column::{Column, Keep};
 use indexes::{Declared, Indexes};
-use marks::{Mark, Marks};
+use lines::Lines;
+use marks::Mark;
 use texts::Texts;
 use tracks::Tracks;
 
@@ -48,22 +50,21 @@ impl Forget {
 
 /// Contributions of a key, sorted; the largest offset and log timestamp tell at once whether a query sees all of it.
 ///
-/// What searches and sums read (times, columns) stands apart from what few read.
+/// What every record and query reads fits into little more than a cache line; what few need stands apart.
 #[derive(Debug)]
 pub struct KeyLog {
-    times: Vec<i64>,
-    columns: Columns,
-    marks: Marks,
+    lines: Lines,
+    /// To which the marks are packed, see `marks`.
+    base: i64,
     offset_max: i64,
     log_ts_max_us: i64,
     /// Where the last search of each of the first edges ended; only ever a hint.
     near: [u32; NEAR],
-    undrained: usize,
-    /// Contributions at offsets below this one are not here, if there are any.
-    missing_below: i64,
+    /// Beyond its bound it stays: so many are not drained, for nobody drains them.
+    undrained: u32,
+    /// What of `bytes` was counted, see `recount`.
+    counted: u32,
     rare: Option<Box<Rare>>,
-    /// Indexes or tracks were made since `take_grown`.
-    has_grown: bool,
 }
 
 /// What not every log has.
@@ -71,10 +72,16 @@ pub struct KeyLog {
 struct Rare {
     /// Hints of further edges.
     far: Vec<u32>,
+    /// Of all contributions, once one could not be packed.
+    marks: Option<Vec<Mark>>,
+    /// Contributions at offsets below this one are not here, if there are any; None: all are here.
+    missing_below: Option<i64>,
     /// Of a long log that was queried.
     indexes: Option<Indexes>,
     /// Of a log whose answers tell changes only.
     tracks: Option<Box<Tracks>>,
+    /// Indexes or tracks were made since `take_grown`.
+    has_grown: bool,
 }
 
 const NEAR: usize = 4;
@@ -101,70 +108,92 @@ fn make_room<T>(items: &mut Vec<T>, count: usize) {
 impl KeyLog {
     pub fn new(columns: usize) -> Self {
         KeyLog {
-            times: Vec::new(),
-            columns: Columns::new(columns),
-            marks: Marks::default(),
+            lines: Lines::new(columns),
+            base: 0,
             offset_max: i64::MIN,
             log_ts_max_us: i64::MIN,
             near: [0; NEAR],
             undrained: 0,
-            missing_below: i64::MIN,
+            counted: 0,
             rare: None,
-            has_grown: false,
         }
     }
 
     pub fn len(&self) -> usize {
-        self.times.len()
+        self.lines.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.times.is_empty()
+        self.len() == 0
     }
 
     /// Inserts in order; cheap near the end. `keeps` tells each column's prefix sums, and is the same at every call.
     pub fn insert(&mut self, contribution: &Contribution<'_>, keeps: &[Keep]) {
-        let Contribution { time_us, offset, log_ts_us, values } = *contribution;
+        let Contribution { time_us, offset, log_ts_us, .. } = *contribution;
         let at = self.place_of(time_us, offset);
-        make_room(&mut self.times, 1);
-        self.times.insert(at, time_us);
-        self.marks.insert(at, Mark { offset, log_ts_us }, &self.times);
-        self.columns.insert(at, values, keeps);
+        if self.is_empty() {
+            self.base = offset;
+        }
+        let mark = Mark { offset, log_ts_us };
+        let packed = self.keep_mark(at, mark, time_us);
+        self.lines.insert(at, contribution, packed, keeps);
         if let Some(rare) = &mut self.rare {
             rare.shift(at);
         }
         self.offset_max = self.offset_max.max(offset);
         self.log_ts_max_us = self.log_ts_max_us.max(log_ts_us);
-        self.undrained += 1;
+        self.undrained = self.undrained.saturating_add(1);
+    }
+
+    /// The mark of what is to stand at `at`, packed; or else all marks stand apart, this one among them.
+    fn keep_mark(&mut self, at: usize, mark: Mark, time_us: i64) -> i64 {
+        let apart = self.rare.as_mut().and_then(|rare| rare.marks.as_mut());
+        let packed = if apart.is_none() { mark.pack(self.base, time_us) } else { None };
+        if let Some(packed) = packed {
+            return packed;
+        }
+        if apart.is_none() {
+            let marks = (0..self.len()).map(|at| self.mark(at)).collect();
+            self.rare.get_or_insert_default().marks = Some(marks);
+        }
+        if let Some(marks) = self.rare.as_mut().and_then(|rare| rare.marks.as_mut()) {
+            make_room(marks, 1);
+            marks.insert(at, mark);
+        }
+        0
+    }
+
+    fn mark(&self, at: usize) -> Mark {
+        match self.rare.as_ref().and_then(|rare| rare.marks.as_ref()) {
+            Some(marks) => marks[at],
+            None => Mark::unpack(self.lines.mark(at), self.base, self.lines.time_us(at)),
+        }
     }
 
     /// Drops what may be, where it is worth it: then what is moved was paid for by what came.
     pub fn forget(&mut self, forget: Forget) {
-        let is_full = self.times.len() == self.times.capacity();
-        let Some(first) = self.times.first().filter(|_| is_full || forget.at_once) else { return };
-        if *first >= forget.before_us {
+        if self.is_empty() || !forget.at_once && !self.lines.is_full() || self.time_us(0) >= forget.before_us {
             return;
         }
-        let count = self.times.partition_point(|time| *time < forget.before_us);
-        if forget.at_once || count >= self.times.len() / WORTH {
-            self.times.drain(..count);
-            self.marks.drop_front(count);
-            self.columns.drop_front(count);
+        let count = self.lines.first_at(0, self.len(), forget.before_us);
+        if forget.at_once || count >= self.len() / WORTH {
+            self.lines.drop_front(count);
             self.near.iter_mut().for_each(|hint| *hint = hint.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX)));
             if let Some(rare) = &mut self.rare {
-                **rare = Rare::default();
+                rare.drop_front(count);
             }
         }
     }
 
     fn place_of(&self, time_us: i64, offset: i64) -> usize {
-        let length = self.times.len();
-        let is_behind = |last: &i64| *last < time_us || *last == time_us && self.marks.offset(length - 1) < offset;
-        if self.times.last().is_none_or(is_behind) {
+        let length = self.len();
+        let Some(last) = length.checked_sub(1) else { return 0 };
+        let last_us = self.time_us(last);
+        if last_us < time_us || last_us == time_us && self.offset(last) < offset {
             return length;
         }
-        let mut at = seek(&self.times, time_us, length);
-        while at < self.times.len() && self.times[at] == time_us && self.marks.offset(at) < offset {
+        let mut at = self.lines.seek(time_us, length);
+        while at < length && self.time_us(at) == time_us && self.offset(at) < offset {
             at += 1;
         }
         at
@@ -176,17 +205,15 @@ impl KeyLog {
             Some(hint) => hint,
             None => self.rare.get_or_insert_default().hint(edge - NEAR),
         };
-        let at = seek(&self.times, time_us, *hint as usize);
+        let at = self.lines.seek(time_us, *hint as usize);
         *hint = u32::try_from(at).unwrap_or(u32::MAX);
         at
     }
 
     /// Reads what an insertion at the end and searches near the last ones will read; what comes of it means nothing.
     pub fn touch(&self) -> i64 {
-        let ends = self.near.iter().map(|hint| *hint as usize).chain([self.times.len().saturating_sub(1)]);
-        let read = ends.map(|at| self.times.get(at).copied().unwrap_or(0).wrapping_add(self.columns.touch(at)));
-        let last = self.times.len().checked_sub(1).map_or(0, |last| self.marks.offset(last));
-        read.fold(last, i64::wrapping_add)
+        let ends = self.near.iter().map(|hint| *hint as usize).chain([self.len()]);
+        ends.fold(0, |sum, at| sum.wrapping_add(self.lines.touch(at)))
     }
 
     /// Brings the indexes up to what the log holds, and makes them once it is long. Bounds: `declared` is the same at every
@@ -196,11 +223,12 @@ impl KeyLog {
             if self.len() <= SHORT || *declared == Declared::default() {
                 return;
             }
-            self.rare.get_or_insert_default().indexes = Some(Indexes::new(declared));
-            self.has_grown = true;
+            let rare = self.rare.get_or_insert_default();
+            rare.indexes = Some(Indexes::new(declared));
+            rare.has_grown = true;
         }
         if let Some(indexes) = self.rare.as_mut().and_then(|rare| rare.indexes.as_mut()) {
-            indexes.extend(&self.times, &self.columns, texts);
+            indexes.extend(&self.lines, texts);
         }
     }
 
@@ -215,60 +243,73 @@ impl KeyLog {
     }
 
     pub fn put_tracks(&mut self, tracks: Box<Tracks>, are_new: bool) {
-        self.rare.get_or_insert_default().tracks = Some(tracks);
-        self.has_grown |= are_new;
+        let rare = self.rare.get_or_insert_default();
+        rare.tracks = Some(tracks);
+        rare.has_grown |= are_new;
     }
 
     /// Whether `bytes` is more than it was at the last call, other than by insertions.
     pub fn take_grown(&mut self) -> bool {
-        std::mem::take(&mut self.has_grown)
+        self.rare.as_mut().is_some_and(|rare| std::mem::take(&mut rare.has_grown))
     }
 
     /// Whether all contributions of the key are here.
     pub fn is_whole(&self) -> bool {
-        self.missing_below == i64::MIN
+        self.missing_below().is_none()
+    }
+
+    fn missing_below(&self) -> Option<i64> {
+        self.rare.as_ref().and_then(|rare| rare.missing_below)
     }
 
     /// Contributions at smaller offsets may be elsewhere; all others are here.
     pub fn set_missing_below(&mut self, offset: i64) {
-        self.missing_below = offset;
+        self.rare.get_or_insert_default().missing_below = Some(offset);
     }
 
     /// Takes the contributions that were not here out of those handed out by drains.
     pub fn complete(&mut self, stored: KeyLog, keeps: &[Keep]) {
-        if self.is_whole() {
-            return;
-        }
-        let undrained = self.undrained;
-        let older = if stored.offset_max < self.missing_below {
+        let Some(missing_below) = self.missing_below() else { return };
+        let (undrained, counted) = (self.undrained, self.counted);
+        let older = if stored.offset_max < missing_below {
             stored
         } else {
-            stored.visible(i64::MIN, i64::MAX, Sight { cut: self.missing_below, logged_before_us: None }, keeps)
+            stored.visible(i64::MIN, i64::MAX, Sight { cut: missing_below, logged_before_us: None }, keeps)
         };
         let newer = std::mem::replace(self, older);
-        let mut values = Vec::with_capacity(newer.columns.width());
+        let mut values = Vec::with_capacity(newer.lines.columns());
         for at in 0..newer.len() {
             newer.read(at, &mut values);
             self.insert(&newer.contribution(at, &values), keeps);
         }
-        self.undrained = undrained;
+        (self.undrained, self.counted) = (undrained, counted);
     }
 
-    /// Contributions that fit without more memory.
-    pub fn capacity(&self) -> usize {
-        self.times.capacity()
+    /// Tells a log that an insertion made larger.
+    pub fn room(&self) -> usize {
+        self.lines.room()
     }
 
     /// What the log takes beside itself.
-    pub fn bytes(&self) -> usize {
-        let times = self.times.capacity() * size_of::<i64>();
-        let rare = self.rare.as_ref().map_or(0, |rare| rare.bytes());
-        times + self.marks.bytes() + self.columns.bytes() + rare + ALLOCATION
+    fn bytes(&self) -> usize {
+        self.lines.bytes() + self.rare.as_ref().map_or(0, |rare| rare.bytes())
+    }
+
+    /// What was counted of it.
+    pub fn counted(&self) -> usize {
+        self.counted as usize
+    }
+
+    /// Counts what the log takes beside itself again, in a sum over many too.
+    pub fn recount(&mut self, sum: &mut usize) {
+        *sum -= self.counted();
+        self.counted = u32::try_from(self.bytes()).unwrap_or(u32::MAX); // a larger one is dropped all the same
+        *sum += self.counted();
     }
 
     /// Changes the present values of a column; None leaves one as it is.
     pub fn replace(&mut self, column: usize, change: impl FnMut(i64) -> Option<i64>) {
-        self.columns.replace(column, change);
+        self.lines.replace(column, change);
         if let Some(rare) = &mut self.rare {
             rare.indexes = None;
         }
@@ -280,12 +321,12 @@ impl KeyLog {
 
     /// The contributions with event times in `[start_us, end_us)` that the query may see, as a log of their own.
     pub fn visible(&self, start_us: i64, end_us: i64, sight: Sight, keeps: &[Keep]) -> KeyLog {
-        let lo = self.times.partition_point(|time| *time < start_us);
-        let hi = self.times.partition_point(|time| *time < end_us);
-        let mut log = KeyLog::new(self.columns.width());
-        let mut values = Vec::with_capacity(self.columns.width());
-        for at in lo..hi.max(lo) {
-            let Mark { offset, log_ts_us } = self.marks.get(at, self.times[at]);
+        let lo = self.lines.first_at(0, self.len(), start_us);
+        let hi = self.lines.first_at(lo, self.len(), end_us);
+        let mut log = KeyLog::new(self.lines.columns());
+        let mut values = Vec::with_capacity(self.lines.columns());
+        for at in lo..hi {
+            let Mark { offset, log_ts_us } = self.mark(at);
             if offset >= sight.cut || sight.logged_before_us.is_some_and(|before| log_ts_us >= before) {
                 continue;
             }
@@ -297,12 +338,12 @@ impl KeyLog {
 
     fn read(&self, at: usize, values: &mut Vec<Option<i64>>) {
         values.clear();
-        values.extend((0..self.columns.width()).map(|place| self.columns.column(place).get(at)));
+        values.extend((0..self.lines.columns()).map(|place| self.column(place).get(at)));
     }
 
     fn contribution<'a>(&self, at: usize, values: &'a [Option<i64>]) -> Contribution<'a> {
-        let Mark { offset, log_ts_us } = self.marks.get(at, self.times[at]);
-        Contribution { time_us: self.times[at], offset, log_ts_us, values }
+        let Mark { offset, log_ts_us } = self.mark(at);
+        Contribution { time_us: self.time_us(at), offset, log_ts_us, values }
     }
 
     /// Whether nothing was inserted since the last drain.
@@ -313,14 +354,14 @@ impl KeyLog {
     /// Hands out the contributions inserted since the last drain, all at offsets from `from` on, in the log's order.
     pub fn drain(&mut self, from: i64, mut each: impl FnMut(&Contribution<'_>)) {
         let mut at = self.len();
-        let mut missing = self.undrained;
+        let mut missing = self.undrained as usize;
         while at > 0 && missing > 0 {
             at -= 1;
-            missing -= usize::from(self.marks.offset(at) >= from);
+            missing -= usize::from(self.offset(at) >= from);
         }
-        let mut values = Vec::with_capacity(self.columns.width());
+        let mut values = Vec::with_capacity(self.lines.columns());
         for at in at..self.len() {
-            if self.marks.offset(at) >= from {
+            if self.offset(at) >= from {
                 self.read(at, &mut values);
                 each(&self.contribution(at, &values));
             }
@@ -333,21 +374,27 @@ impl KeyLog {
         self.undrained = 0;
     }
 
-    pub fn times(&self) -> &[i64] {
-        &self.times
+    /// The event time of the contribution at a position.
+    pub fn time_us(&self, at: usize) -> i64 {
+        self.lines.time_us(at)
     }
 
     /// Of the contribution at a position.
     pub fn offset(&self, at: usize) -> i64 {
-        self.marks.offset(at)
+        self.mark(at).offset
     }
 
     pub fn offsets(&self) -> impl Iterator<Item = i64> {
-        (0..self.len()).map(|at| self.marks.offset(at))
+        (0..self.len()).map(|at| self.offset(at))
+    }
+
+    /// See `Lines::plain_sum`.
+    pub fn plain_sum(&self, column: usize, lo: usize, hi: usize) -> Option<(u64, i64)> {
+        self.lines.plain_sum(column, lo, hi)
     }
 
     pub fn column(&self, column: usize) -> Column<'_> {
-        self.columns.column(column)
+        self.lines.column(column)
     }
 }
 
@@ -369,40 +416,20 @@ impl Rare {
         }
     }
 
+    /// Follows a dropping: what is kept by position is made again, but for the marks.
+    fn drop_front(&mut self, count: usize) {
+        (self.far, self.indexes, self.tracks) = (Vec::new(), None, None);
+        if let Some(marks) = &mut self.marks {
+            marks.drain(..count);
+        }
+    }
+
     fn bytes(&self) -> usize {
+        let marks = self.marks.as_ref().map_or(0, |marks| marks.capacity() * size_of::<Mark>() + ALLOCATION);
         let indexes = self.indexes.as_ref().map_or(0, |indexes| indexes.bytes());
         let tracks = self.tracks.as_ref().map_or(0, |tracks| tracks.bytes());
-        size_of::<Rare>() + self.far.capacity() * size_of::<u32>() + indexes + tracks + 2 * ALLOCATION
+        size_of::<Rare>() + self.far.capacity() * size_of::<u32>() + marks + indexes + tracks + 2 * ALLOCATION
     }
-}
-
-/// The first position whose time is at least `target_us`, by doubling steps from `hint` in either direction.
-fn seek(times: &[i64], target_us: i64, hint: usize) -> usize {
-    let mut step = 1;
-    if hint < times.len() && times[hint] < target_us {
-        let mut low = hint + 1;
-        loop {
-            let probe = low + step - 1;
-            if probe >= times.len() {
-                return low + times[low..].partition_point(|time| *time < target_us);
-            }
-            if times[probe] >= target_us {
-                return low + times[low..probe].partition_point(|time| *time < target_us);
-            }
-            low = probe + 1;
-            step *= 2;
-        }
-    }
-    let mut high = hint.min(times.len());
-    while high > 0 {
-        let probe = high.saturating_sub(step);
-        if times[probe] < target_us {
-            return probe + 1 + times[probe + 1..high].partition_point(|time| *time < target_us);
-        }
-        high = probe;
-        step *= 2;
-    }
-    0
 }
 
 #[cfg(test)]
@@ -419,24 +446,16 @@ mod tests {
         log
     }
 
-    #[test]
-    fn contributions_stand_in_the_order_of_time_and_offset() {
-        let log = log_of(&[(5, 0), (3, 1), (5, 2), (9, 3), (3, 4), (5, 5), (1, 6)]);
-        assert_eq!(log.times(), [1, 3, 3, 5, 5, 5, 9]);
-        assert_eq!(log.offsets().collect::<Vec<i64>>(), [6, 1, 4, 0, 2, 5, 3]);
-        assert_eq!(log.column(0).sum(1, 5), 1 + 4 + 2);
+    fn times(log: &KeyLog) -> Vec<i64> {
+        (0..log.len()).map(|at| log.time_us(at)).collect()
     }
 
     #[test]
-    fn a_search_ends_at_the_same_place_from_every_hint() {
-        let times: Vec<i64> = (0..40).map(|step| step / 3 * 2).collect();
-        for target in -1..30 {
-            let expected = times.iter().filter(|time| **time < target).count();
-            for hint in 0..=times.len() + 3 {
-                assert_eq!(seek(&times, target, hint), expected, "{target} from {hint}");
-            }
-        }
-        assert_eq!(seek(&[], 5, 0), 0);
+    fn contributions_stand_in_the_order_of_time_and_offset() {
+        let log = log_of(&[(5, 0), (3, 1), (5, 2), (9, 3), (3, 4), (5, 5), (1, 6)]);
+        assert_eq!(times(&log), [1, 3, 3, 5, 5, 5, 9]);
+        assert_eq!(log.offsets().collect::<Vec<i64>>(), [6, 1, 4, 0, 2, 5, 3]);
+        assert_eq!(log.column(0).sum(1, 5), 1 + 4 + 2);
     }
 
     #[test]
@@ -469,7 +488,7 @@ mod tests {
         assert!(!log.is_whole());
         log.complete(log_of(&[(5, 0), (3, 1), (7, 2), (6, 3)]), &keep);
         assert!(log.is_whole());
-        assert_eq!(log.times(), whole.times());
+        assert_eq!(times(&log), times(&whole));
         assert!(log.offsets().eq(whole.offsets()));
         assert_eq!(log.column(0).sum(0, 4), whole.column(0).sum(0, 4));
         let mut fresh = Vec::new();
@@ -493,5 +512,31 @@ mod tests {
         assert!(log.is_drained());
         log.drain(2, |_| seen.clear());
         assert_eq!(seen.len(), 3);
+    }
+
+    #[test]
+    fn marks_are_what_was_given_near_or_far() {
+        for far in [None, Some(0), Some(3), Some(6)] {
+            let mut log = KeyLog::new(0);
+            let mut plain: Vec<(i64, i64, i64)> = Vec::new();
+            for step in 0..9_i64 {
+                let time_us = 1_000 - step * 7 % 5;
+                let log_ts_us = if far == Some(step) { i64::MAX } else { 1_000 + step };
+                let row = (time_us, (1 << 40) + step, log_ts_us);
+                log.insert(&Contribution { time_us, offset: row.1, log_ts_us, values: &[] }, &[]);
+                plain.push(row);
+                plain.sort_unstable();
+                let marks: Vec<(i64, i64, i64)> =
+                    (0..log.len()).map(|at| (log.time_us(at), log.mark(at).offset, log.mark(at).log_ts_us)).collect();
+                assert_eq!(marks, plain);
+            }
+            log.forget(Forget { before_us: plain[4].0, at_once: true });
+            let least_us = plain[4].0;
+            plain.retain(|row| row.0 >= least_us);
+            assert!(log.offsets().eq(plain.iter().map(|row| row.1)));
+            log.forget(Forget { before_us: i64::MAX, at_once: true });
+            log.insert(&Contribution { time_us: 5, offset: 3, log_ts_us: 9, values: &[] }, &[]);
+            assert_eq!(log.mark(0), Mark { offset: 3, log_ts_us: 9 });
+        }
     }
 }

@@ -24,15 +24,23 @@ pub struct Asked {
     scopes: Vec<Box<[u8]>>,
     group_sets: Vec<Vec<u32>>,
     key_types: Vec<Box<str>>,
-    /// Distinct keys: position of the type, and id.
-    keys: Vec<(usize, Box<str>)>,
-    /// Positions in `keys`, those of a row together.
-    key_places: Vec<usize>,
-    /// Of each of them, whether a later row of its stretch asks the same key.
+    /// Those of a row together.
+    keys: Vec<Key>,
+    /// The ids of the keys.
+    texts: String,
+    /// Of each key, whether a later row of its stretch asks it again; empty until that is looked for.
     repeats: Vec<bool>,
     rows: Vec<Row>,
     /// The rows also stand in the order of the decisions, so that an answer may tell what changed since the one before.
     is_ordered: bool,
+}
+
+/// The position of the type, and where the id stands in the texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Key {
+    key_type: usize,
+    start: usize,
+    len: usize,
 }
 
 /// One question. Positions are in the fields of `Asked`.
@@ -76,6 +84,9 @@ impl Eq for Named {}
 /// of all before.
 const STRETCH: usize = 4_096;
 
+/// Of the answer for a key, about.
+const ANSWER_BYTES: usize = 64;
+
 /// The first decision of its stretch.
 pub fn stretch(decision: usize) -> usize {
     decision / STRETCH * STRETCH
@@ -99,7 +110,8 @@ impl Queries {
         range: std::ops::Range<usize>,
         cuts: std::ops::Range<i64>,
     ) -> Queries {
-        let mut builder = Builder::new(stream, partition);
+        let mut builder = Builder::new(decisions, stream, partition);
+        builder.asked.rows.reserve(range.len().min(decisions.len()));
         let positions: Vec<Option<usize>> =
             decisions.shapes().iter().map(|shape| shape.cut_position(stream, partition)).collect();
         for view in range.filter_map(|index| decisions.view(index)) {
@@ -112,7 +124,6 @@ impl Queries {
         let mut asked = builder.asked;
         asked.rows.sort_by_key(|row| (row.cut, row.decision));
         asked.is_ordered = is_ordered(&asked.rows);
-        asked.repeats = repeats(&asked.rows, &asked.key_places, asked.keys.len());
         Queries { asked, answers: Answers::default() }
     }
 
@@ -155,6 +166,21 @@ impl Queries {
         }
         let named = &mut self.answers.named.0;
         self.asked.is_ordered.then(|| *named.get_or_insert_with(next_stream))
+    }
+
+    /// Makes room for the answers to come, where there are none.
+    pub fn make_room(&mut self) {
+        if self.answers.is_empty() {
+            self.answers.ends.reserve(self.asked.rows.len());
+            self.answers.bytes.reserve(self.asked.keys.len() * ANSWER_BYTES);
+        }
+    }
+
+    /// Looks for the keys that are asked again, once, for those whose answers build on one another.
+    pub fn find_repeats(&mut self) {
+        if self.asked.repeats.len() < self.asked.keys.len() {
+            self.asked.repeats = self.asked.repeated();
+        }
     }
 
     /// The first row without an answer, if its cut is at most `upto`.
@@ -221,18 +247,53 @@ impl Asked {
 
     /// (key type, key id), as the decision gives them.
     pub fn keys(&self, row: &Row) -> impl Iterator<Item = (&str, &str)> {
-        self.keys_ahead(row).map(|(key_type, id, _)| (key_type, id))
+        self.numbered_keys(row).filter_map(|(number, id)| Some((&**self.key_types.get(number)?, id)))
     }
 
-    /// (key type, key id, whether a later row of the stretch asks it too), as the decision gives them.
-    pub fn keys_ahead(&self, row: &Row) -> impl Iterator<Item = (&str, &str, bool)> {
-        let places = row.keys..row.keys.saturating_add(row.key_count);
-        let repeats = self.repeats.get(places.clone()).unwrap_or_default();
-        let places = self.key_places.get(places).unwrap_or_default();
-        places.iter().zip(repeats).filter_map(|(place, repeats)| {
-            let (key_type, id) = self.keys.get(*place)?;
-            Some((&**self.key_types.get(*key_type)?, &**id, *repeats))
-        })
+    /// (position among the key types, key id), as the decision gives them.
+    pub fn numbered_keys(&self, row: &Row) -> impl Iterator<Item = (usize, &str)> {
+        let keys = self.keys.get(row.keys..row.keys.saturating_add(row.key_count)).unwrap_or_default();
+        keys.iter().map(|key| (key.key_type, self.id(key)))
+    }
+
+    /// The same, and whether a later row of the stretch is known to ask the key again.
+    pub fn keys_ahead(&self, row: &Row) -> impl Iterator<Item = (usize, &str, bool)> {
+        let repeats = (row.keys..).map(|place| self.repeats.get(place).is_some_and(|repeats| *repeats));
+        self.numbered_keys(row).zip(repeats).map(|((number, id), repeats)| (number, id, repeats))
+    }
+
+    /// See `repeats`.
+    fn repeated(&self) -> Vec<bool> {
+        let mut repeats = vec![false; self.keys.len()];
+        let mut next: HashMap<(usize, &str), usize> = HashMap::new(); // the stretch of the next row that asks a key
+        for row in self.rows.iter().rev() {
+            let stretch = stretch(row.decision);
+            for (place, key) in (row.keys..).zip(self.numbered_keys(row)) {
+                let before = next.insert(key, stretch);
+                if let Some(repeats) = repeats.get_mut(place) {
+                    *repeats = before == Some(stretch);
+                }
+            }
+        }
+        repeats
+    }
+
+    pub fn key_types(&self) -> &[Box<str>] {
+        &self.key_types
+    }
+
+    /// Canonical pins, by the rows' `scope`.
+    pub fn scopes(&self) -> &[Box<[u8]>] {
+        &self.scopes
+    }
+
+    fn id(&self, key: &Key) -> &str {
+        self.texts.get(key.start..key.start.saturating_add(key.len)).unwrap_or_default()
+    }
+
+    fn hold(&mut self, key_type: usize, id: &str) {
+        self.keys.push(Key { key_type, start: self.texts.len(), len: id.len() });
+        self.texts.push_str(id);
     }
 
     fn encode(&self, out: &mut Vec<u8>) {
@@ -241,31 +302,30 @@ impl Asked {
         put_list(out, &self.scopes, |out, pins| put_bytes(out, pins));
         put_list(out, &self.group_sets, |out, set| put_list(out, set, |out, group| put_u64(out, u64::from(*group))));
         put_list(out, &self.key_types, |out, key_type| put_bytes(out, key_type.as_bytes()));
-        put_list(out, &self.keys, |out, (key_type, id)| {
-            put_len(out, *key_type);
-            put_bytes(out, id.as_bytes());
+        put_list(out, &self.keys, |out, key| {
+            put_len(out, key.key_type);
+            put_bytes(out, self.id(key).as_bytes());
         });
-        put_list(out, &self.key_places, |out, place| put_len(out, *place));
         put_list(out, &self.rows, |out, row| row.encode(out));
     }
 
     fn decode(reader: &mut Reader<'_>) -> Decoded<Asked> {
-        let asked = Asked {
+        let mut asked = Asked {
             stream: reader.text()?.to_owned(),
             partition: reader.u32()?,
             scopes: list(reader, |reader| reader.bytes().map(Into::into))?,
             group_sets: list(reader, |reader| list(reader, Reader::u32))?,
             key_types: list(reader, |reader| reader.text().map(Into::into))?,
-            keys: list(reader, |reader| Ok((reader.len()?, reader.text()?.into())))?,
-            key_places: list(reader, Reader::len)?,
-            rows: list(reader, Row::decode)?,
-            repeats: Vec::new(),
-            is_ordered: false,
+            ..Asked::default()
         };
+        for _ in 0..reader.count(1)? {
+            let key_type = reader.len()?;
+            asked.hold(key_type, reader.text()?);
+        }
+        asked.rows = list(reader, Row::decode)?;
         let sorted = asked.rows.windows(2).all(|pair| pair[0].cut <= pair[1].cut);
         let is_ordered = is_ordered(&asked.rows);
-        let repeats = repeats(&asked.rows, &asked.key_places, asked.keys.len());
-        if sorted { Ok(Asked { is_ordered, repeats, ..asked }) } else { Err(Corrupt) }
+        if sorted { Ok(Asked { is_ordered, ..asked }) } else { Err(Corrupt) }
     }
 }
 
@@ -300,23 +360,6 @@ fn is_ordered(rows: &[Row]) -> bool {
     rows.windows(2).all(|pair| pair[0].decision < pair[1].decision)
 }
 
-/// See Asked. `count`: of distinct keys.
-fn repeats(rows: &[Row], key_places: &[usize], count: usize) -> Vec<bool> {
-    let mut repeats = vec![false; key_places.len()];
-    let mut next: Vec<Option<usize>> = vec![None; count]; // by key, the stretch of the next row that asks it
-    for row in rows.iter().rev() {
-        let stretch = Some(stretch(row.decision));
-        for at in row.keys..row.keys.saturating_add(row.key_count) {
-            let next = key_places.get(at).and_then(|place| next.get_mut(*place));
-            if let (Some(next), Some(repeats)) = (next, repeats.get_mut(at)) {
-                *repeats = *next == stretch;
-                *next = stretch;
-            }
-        }
-    }
-    repeats
-}
-
 fn put_list<T>(out: &mut Vec<u8>, items: &[T], each: impl Fn(&mut Vec<u8>, &T)) {
     put_len(out, items.len());
     items.iter().for_each(|item| each(out, item));
@@ -327,49 +370,36 @@ fn list<'a, T>(reader: &mut Reader<'a>, each: impl Fn(&mut Reader<'a>) -> Decode
     (0..count).map(|_| each(reader)).collect()
 }
 
-/// Gathers rows; each distinct pins, group set, key type and key is held once.
+/// Gathers rows; each distinct pins, group set and key type is held once.
 struct Builder<'a> {
     asked: Asked,
+    key_types: &'a [Box<str>],
+    /// Positions in `asked`: of the pins by their number, of pins and group set by shape, of the key type by its number.
     scopes: HashMap<u32, usize>,
-    group_sets: HashMap<u32, usize>,
-    key_types: HashMap<&'a str, usize>,
-    keys: HashMap<(usize, &'a str), usize>,
+    by_shape: Vec<Option<(usize, usize)>>,
+    by_key_type: Vec<Option<usize>>,
 }
 
 impl<'a> Builder<'a> {
-    fn new(stream: &str, partition: u32) -> Self {
+    fn new(decisions: &'a Decisions, stream: &str, partition: u32) -> Self {
+        let key_types = decisions.key_types();
         Builder {
             asked: Asked { stream: stream.to_owned(), partition, ..Asked::default() },
+            key_types,
             scopes: HashMap::new(),
-            group_sets: HashMap::new(),
-            key_types: HashMap::new(),
-            keys: HashMap::new(),
+            by_shape: vec![None; decisions.shapes().len()],
+            by_key_type: vec![None; key_types.len()],
         }
     }
 
-    fn add(&mut self, view: &DecisionView<'a>, cut: i64, as_of_us: i64) {
-        let Builder { asked, scopes, group_sets, key_types, keys } = self;
-        let scope = *scopes.entry(view.shape.scope).or_insert_with(|| {
-            asked.scopes.push(view.pins.into());
-            asked.scopes.len() - 1
-        });
-        let group_set = *group_sets.entry(view.shape_index).or_insert_with(|| {
-            asked.group_sets.push(view.group_indexes().to_vec());
-            asked.group_sets.len() - 1
-        });
-        let first_key = asked.key_places.len();
-        for (key_type, id) in view.keys() {
-            let key_type = *key_types.entry(key_type).or_insert_with(|| {
-                asked.key_types.push(key_type.into());
-                asked.key_types.len() - 1
-            });
-            let place = *keys.entry((key_type, id)).or_insert_with(|| {
-                asked.keys.push((key_type, id.into()));
-                asked.keys.len() - 1
-            });
-            asked.key_places.push(place);
+    fn add(&mut self, view: &DecisionView<'_>, cut: i64, as_of_us: i64) {
+        let (scope, group_set) = self.of_shape(view);
+        let first_key = self.asked.keys.len();
+        for (number, id) in view.numbered_keys() {
+            let key_type = self.key_type(number);
+            self.asked.hold(key_type, id);
         }
-        asked.rows.push(Row {
+        self.asked.rows.push(Row {
             decision: view.index,
             cut,
             as_of_us,
@@ -378,8 +408,36 @@ impl<'a> Builder<'a> {
             scope,
             group_set,
             keys: first_key,
-            key_count: asked.key_places.len() - first_key,
+            key_count: self.asked.keys.len() - first_key,
         });
+    }
+
+    fn of_shape(&mut self, view: &DecisionView<'_>) -> (usize, usize) {
+        let Builder { asked, scopes, by_shape, .. } = self;
+        let mut hold = || {
+            let scope = *scopes.entry(view.shape.scope).or_insert_with(|| {
+                asked.scopes.push(view.pins.into());
+                asked.scopes.len() - 1
+            });
+            asked.group_sets.push(view.group_indexes().to_vec());
+            (scope, asked.group_sets.len() - 1)
+        };
+        match by_shape.get_mut(view.shape_index as usize) {
+            Some(known) => *known.get_or_insert_with(hold),
+            None => hold(),
+        }
+    }
+
+    fn key_type(&mut self, number: usize) -> usize {
+        let Builder { asked, key_types, by_key_type, .. } = self;
+        let mut hold = || {
+            asked.key_types.push(key_types.get(number).cloned().unwrap_or_default());
+            asked.key_types.len() - 1
+        };
+        match by_key_type.get_mut(number) {
+            Some(known) => *known.get_or_insert_with(hold),
+            None => hold(),
+        }
     }
 }
 
@@ -390,23 +448,31 @@ mod tests {
     #[test]
     fn a_key_repeats_where_a_later_row_of_the_stretch_asks_it() {
         let end = STRETCH;
-        let asked = [(0, vec![0, 1]), (3, vec![2]), (end - 1, vec![1, 0]), (end, vec![1, 1]), (end + 1, vec![2])];
-        let (mut rows, mut places) = (Vec::new(), Vec::new());
-        for (decision, keys) in asked {
-            rows.push(Row {
+        let rows = [(0, "ab"), (3, "c"), (end - 1, "ba"), (end, "b"), (end + 1, "cb")];
+        let mut queries = Queries::default();
+        for (decision, ids) in rows {
+            let (keys, cut) = (queries.asked.keys.len(), decision as i64);
+            ids.chars().for_each(|id| queries.asked.hold(0, &id.to_string()));
+            let key_count = ids.len();
+            let row = Row {
                 decision,
-                cut: decision as i64,
+                cut,
                 as_of_us: 0,
                 ingest: false,
                 sole: false,
                 scope: 0,
                 group_set: 0,
-                keys: places.len(),
-                key_count: keys.len(),
-            });
-            places.extend(keys);
+                keys,
+                key_count,
+            };
+            queries.asked.rows.push(row);
         }
-        let found = repeats(&rows, &places, 3);
-        assert_eq!(found, [true, true, false, false, false, false, true, false]);
+        let found = |queries: &Queries| -> Vec<bool> {
+            let rows = queries.asked.rows.iter().flat_map(|row| queries.asked.keys_ahead(row));
+            rows.map(|(_, _, repeats)| repeats).collect()
+        };
+        assert_eq!(found(&queries), [false; 8]);
+        queries.find_repeats();
+        assert_eq!(found(&queries), [true, true, false, false, false, true, false, false]);
     }
 }

@@ -34,11 +34,17 @@ pub struct DecisionView<'a> {
 impl<'a> DecisionView<'a> {
     /// (key type, key id), as given.
     pub fn keys(&self) -> impl ExactSizeIterator<Item = (&'a str, &'a str)> + use<'a> {
-        let (types, mut rest) = (self.key_types, self.key_texts);
+        let types = self.key_types;
+        self.numbered_keys().map(move |(number, id)| (types.get(number).map_or("", |key_type| key_type), id))
+    }
+
+    /// (number of the key type among all of the decisions, key id), as given.
+    pub fn numbered_keys(&self) -> impl ExactSizeIterator<Item = (usize, &'a str)> + use<'a> {
+        let mut rest = self.key_texts;
         self.keys.iter().map(move |key| {
             let (id, tail) = rest.split_at_checked(key.id_len as usize).unwrap_or((rest, ""));
             rest = tail;
-            (types.get(key.key_type as usize).map_or("", |key_type| key_type), id)
+            (key.key_type as usize, id)
         })
     }
 

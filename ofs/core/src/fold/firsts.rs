@@ -2,11 +2,15 @@
 
 use std::collections::VecDeque;
 
+use hashbrown::hash_table::Entry;
 use hashbrown::{HashMap, HashTable};
 
 use super::chunked::Chunked;
 use super::stored::Stored;
 use crate::digest::Hash;
+
+/// See `is_large`.
+const LARGE: usize = 20_000;
 
 /// Half of a SHA-256.
 pub type Half = [u8; 16];
@@ -48,21 +52,25 @@ impl Firsts {
     /// The first copy of the same event where there was one; else this one is it. `used`: the use at hand.
     /// Bounds: `is_known` holds for the id.
     pub fn meet(&mut self, first: First, used: u32) -> Option<&First> {
-        let Firsts { items, places, dropped, .. } = self;
-        let found = places.find(slot(&first.id), |place| items[place.behind(*dropped)].id == first.id);
-        if let Some(place) = found {
-            return Some(&items[place.behind(*dropped)]);
-        }
-        if !self.supplied.is_empty() {
-            match self.supplied.get(&first.id) {
-                Some(Some(_)) => return self.supplied.get(&first.id).and_then(Option::as_ref),
-                Some(None) => self.supplied.remove(&first.id),
+        let Firsts { items, places, dropped, supplied, .. } = self;
+        let id = |place: &Place| &items[place.behind(*dropped)].id;
+        let vacant = match places.entry(slot(&first.id), |place| *id(place) == first.id, |place| slot(id(place))) {
+            Entry::Occupied(known) => {
+                let place = known.get().behind(*dropped);
+                return Some(&items[place]);
+            }
+            Entry::Vacant(vacant) => vacant,
+        };
+        if !supplied.is_empty() {
+            match supplied.get(&first.id) {
+                Some(Some(_)) => return supplied.get(&first.id).and_then(Option::as_ref),
+                Some(None) => supplied.remove(&first.id),
                 None => None,
             };
         }
         let place = *dropped + items.len();
+        vacant.insert(Place::of(place));
         items.push(first);
-        places.insert_unique(slot(&first.id), Place::of(place), |place| slot(&items[place.behind(*dropped)].id));
         self.undrained += 1;
         if self.uses.back().is_none_or(|(last, _)| *last != used) {
             self.uses.push_back((used, place));
@@ -97,6 +105,11 @@ impl Firsts {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether so many are resident that they are taken to lie outside the caches.
+    pub fn is_large(&self) -> bool {
+        self.items.len() >= LARGE
     }
 
     /// Whether all are resident.

@@ -13,18 +13,34 @@ use crate::keylog::texts::Texts;
 use crate::keylog::{ALLOCATION, Contribution, Forget, KeyLog};
 use crate::plan::GroupPlan;
 
+/// Two cache lines, so that all that is read of it is two neighbours.
 #[derive(Debug)]
+#[repr(align(64))]
 pub struct Entry {
-    pub scope: usize,
     pub key: Name,
-    pub log: KeyLog,
+    pub scope: u32,
     used: u32,
-    /// What it takes beside its place, as it was counted.
-    bytes: usize,
+    pub log: KeyLog,
 }
 
 /// From so many keys on they are taken to lie outside the caches.
 const LARGE: usize = 2_000;
+
+/// What a look-up ahead found.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Glimpse {
+    pub place: Option<usize>,
+    /// How many logs there were: a key that was not found may be among those that came since.
+    seen: usize,
+}
+
+/// Whose log is sought. `ahead`: what was found since the last log was dropped, if it was looked up.
+#[derive(Debug, Clone, Copy)]
+pub struct Sought<'k> {
+    pub scope: usize,
+    pub key: &'k str,
+    pub ahead: Option<Glimpse>,
+}
 
 /// What is known of a key.
 #[derive(Debug)]
@@ -56,14 +72,15 @@ impl Keys {
     }
 
     /// `used`: the use at hand.
-    pub fn look(&mut self, scope: usize, key: &str, used: u32) -> Known<'_> {
-        let Some(place) = self.place(scope, key) else {
-            return if self.may_be_stored(scope, key) { Known::Missing } else { Known::Nothing };
+    pub fn look(&mut self, sought: Sought<'_>, used: u32) -> Known<'_> {
+        let Some(place) = self.find(sought) else {
+            let is_stored = self.may_be_stored(sought.scope, sought.key);
+            return if is_stored { Known::Missing } else { Known::Nothing };
         };
         let entry = &mut self.entries[place];
         entry.used = used;
         if entry.log.take_grown() {
-            entry.recount(&mut self.heap);
+            entry.log.recount(&mut self.heap);
         }
         if entry.log.is_whole() { Known::Log(&mut entry.log) } else { Known::Missing }
     }
@@ -80,13 +97,13 @@ impl Keys {
     pub fn insert(
         &mut self,
         group: &GroupPlan,
-        scope: usize,
-        key: &str,
+        sought: Sought<'_>,
         contribution: &Contribution<'_>,
         forget: Forget,
         used: u32,
     ) {
-        let place = self.place(scope, key).unwrap_or_else(|| {
+        let Sought { scope, key, .. } = sought;
+        let place = self.find(sought).unwrap_or_else(|| {
             let mut log = KeyLog::new(group.columns.len());
             if self.may_be_stored(scope, key) {
                 log.set_missing_below(contribution.offset);
@@ -99,11 +116,11 @@ impl Keys {
         if log.is_drained() {
             self.changed.push(place);
         }
-        let capacity = log.capacity();
+        let room = log.room();
         log.forget(forget);
         log.insert(contribution, &group.keeps);
-        if log.capacity() != capacity {
-            entry.recount(&mut self.heap);
+        if log.room() != room {
+            log.recount(&mut self.heap);
         }
     }
 
@@ -117,7 +134,7 @@ impl Keys {
         let entry = &mut self.entries[place];
         entry.log.complete(stored, &group.keeps);
         entry.used = used;
-        entry.recount(&mut self.heap);
+        entry.log.recount(&mut self.heap);
     }
 
     /// Hands out every changed entry once; `each` drains its log.
@@ -158,7 +175,7 @@ impl Keys {
     /// (use, bytes) of what could be dropped.
     pub fn droppable(&self) -> impl Iterator<Item = (u32, usize)> {
         let drained = self.entries.iter().filter(|entry| entry.log.is_drained());
-        drained.map(|entry| (entry.used, entry.bytes + size_of::<Entry>()))
+        drained.map(|entry| (entry.used, entry.log.counted() + beside(&entry.key) + size_of::<Entry>()))
     }
 
     /// Drops the drained entries of uses up to `upto`.
@@ -207,16 +224,29 @@ impl Keys {
             *moved = place;
         }
         let entry = entries.swap_remove(place);
-        *heap -= entry.bytes;
-        stored.add(|| digest(entry.scope, entry.key.as_bytes()));
+        *heap -= entry.log.counted() + beside(&entry.key);
+        stored.add(|| digest(entry.scope as usize, entry.key.as_bytes()));
     }
 
     fn may_be_stored(&self, scope: usize, key: &str) -> bool {
         self.stored.may_hold(|| digest(scope, key.as_bytes()))
     }
 
-    /// Where the log of a key stands, until one is dropped.
-    pub fn place(&self, scope: usize, key: &str) -> Option<usize> {
+    /// Looks a key up ahead; what is found holds until a log is dropped.
+    pub fn glimpse(&self, scope: usize, key: &str) -> Glimpse {
+        Glimpse { place: self.place(scope, key), seen: self.entries.len() }
+    }
+
+    fn find(&self, Sought { scope, key, ahead }: Sought<'_>) -> Option<usize> {
+        let Some(Glimpse { place, seen }) = ahead else { return self.place(scope, key) };
+        place.or_else(|| {
+            let since = self.entries.get(seen..)?;
+            since.iter().position(|entry| entry.is(scope, key)).map(|at| seen + at)
+        })
+    }
+
+    /// Where the log of a key stands.
+    fn place(&self, scope: usize, key: &str) -> Option<usize> {
         let hash = self.hasher.hash_one((scope, key.as_bytes()));
         self.places.find(hash, |place| self.entries[*place].is(scope, key)).copied()
     }
@@ -224,8 +254,10 @@ impl Keys {
     fn open(&mut self, scope: usize, key: &str, log: KeyLog) -> usize {
         let Keys { entries, places, hasher, heap, .. } = self;
         let place = entries.len();
-        let mut entry = Entry { scope, key: Name::new(key), log, used: 0, bytes: 0 };
-        entry.recount(heap);
+        let scope = u32::try_from(scope).unwrap_or(u32::MAX); // pins are far fewer
+        let mut entry = Entry { scope, key: Name::new(key), log, used: 0 };
+        *heap += beside(&entry.key);
+        entry.log.recount(heap);
         places.insert_unique(entry.hash(hasher), place, |place| entries[*place].hash(hasher));
         entries.push(entry);
         place
@@ -234,19 +266,17 @@ impl Keys {
 
 impl Entry {
     fn is(&self, scope: usize, key: &str) -> bool {
-        self.scope == scope && self.key.as_bytes() == key.as_bytes()
+        self.scope as usize == scope && self.key.as_bytes() == key.as_bytes()
     }
 
     fn hash(&self, hasher: &DefaultHashBuilder) -> u64 {
-        hasher.hash_one((self.scope, self.key.as_bytes()))
+        hasher.hash_one((self.scope as usize, self.key.as_bytes()))
     }
+}
 
-    /// Counts its bytes again, in the sum over all too.
-    fn recount(&mut self, heap: &mut usize) {
-        *heap -= self.bytes;
-        self.bytes = self.key.heap() + ALLOCATION + self.log.bytes();
-        *heap += self.bytes;
-    }
+/// What an entry takes beside its place and its log.
+fn beside(key: &Name) -> usize {
+    key.heap() + ALLOCATION
 }
 
 /// Names a key in a filter: the same in every process, unlike the hasher's.
@@ -259,14 +289,18 @@ mod tests {
     use super::*;
     use crate::plan::tests::plan_of_counts;
 
+    fn sought(key: &str) -> Sought<'_> {
+        Sought { scope: 0, key, ahead: None }
+    }
+
     fn put(keys: &mut Keys, key: &str, offset: i64, used: u32) {
         let plan = plan_of_counts();
         let contribution = Contribution { time_us: 100 - offset, offset, log_ts_us: 0, values: &[] };
-        keys.insert(&plan.groups[0], 0, key, &contribution, Forget::NOTHING, used);
+        keys.insert(&plan.groups[0], sought(key), &contribution, Forget::NOTHING, used);
     }
 
     fn log_of(keys: &mut Keys, key: &str) -> Option<Vec<i64>> {
-        match keys.look(0, key, 9) {
+        match keys.look(sought(key), 9) {
             Known::Log(log) => Some(log.offsets().collect()),
             Known::Nothing => Some(Vec::new()),
             Known::Missing => None,
@@ -302,6 +336,25 @@ mod tests {
             entry.log.drain(4, |row| changed.push(row.offset));
         });
         assert_eq!(changed, [4, 5]);
+    }
+
+    #[test]
+    fn a_key_is_found_by_what_was_seen_ahead_and_what_came_since() {
+        let mut keys = Keys::default();
+        put(&mut keys, "a", 0, 0);
+        put(&mut keys, "b", 1, 0);
+        let seen = ["b", "c", "d", "e"].map(|key| (key, keys.glimpse(0, key)));
+        put(&mut keys, "d", 2, 0);
+        put(&mut keys, "c", 3, 0);
+        let found = seen.map(|(key, ahead)| keys.find(Sought { ahead: Some(ahead), ..sought(key) }));
+        assert_eq!(found, [Some(1), Some(3), Some(2), None]);
+        assert_eq!(found, ["b", "c", "d", "e"].map(|key| keys.find(sought(key))));
+        assert_eq!(keys.find(Sought { scope: 1, ahead: Some(seen[1].1), key: "c" }), None);
+    }
+
+    #[test]
+    fn an_entry_is_two_cache_lines() {
+        assert_eq!((size_of::<Entry>(), align_of::<Entry>()), (128, 64));
     }
 
     #[test]

@@ -85,6 +85,22 @@ pub fn put_wide_word(out: &mut Vec<u8>, value: i128) {
     }
 }
 
+/// A word and a wide word.
+pub fn put_words(out: &mut Vec<u8>, word: u64, wide: i128) {
+    match i64::try_from(wide) {
+        Ok(small) if small != i64::MIN => {
+            let mut both = [0; 16]; // appended at once
+            both[..8].copy_from_slice(&word.to_le_bytes());
+            both[8..].copy_from_slice(&small.to_le_bytes());
+            out.extend_from_slice(&both);
+        }
+        _ => {
+            put_word(out, word);
+            put_wide_word(out, wide);
+        }
+    }
+}
+
 pub fn put_len(out: &mut Vec<u8>, value: usize) {
     put_u64(out, value as u64);
 }

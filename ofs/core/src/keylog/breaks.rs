@@ -27,11 +27,11 @@ impl Breaks {
         self.seen = self.seen.min(at);
     }
 
-    /// Covers the times.
-    pub fn extend(&mut self, times: &[i64]) {
-        let fresh = self.seen.max(1)..times.len();
-        self.places.extend(fresh.filter(|at| exceeds(self.gap_us, times[at - 1], times[*at])));
-        self.seen = times.len();
+    /// Covers the `count` times, which are told by position.
+    pub fn extend(&mut self, count: usize, time_us: impl Fn(usize) -> i64) {
+        let fresh = self.seen.max(1)..count;
+        self.places.extend(fresh.filter(|at| exceeds(self.gap_us, time_us(at - 1), time_us(*at))));
+        self.seen = count;
     }
 
     /// The last break below `at`.
@@ -64,7 +64,7 @@ mod tests {
             times.insert(at, time_us);
             breaks.cut(at);
             if step % 3 != 1 {
-                breaks.extend(&times);
+                breaks.extend(times.len(), |at| times[at]);
                 let expected: Vec<usize> = (1..times.len()).filter(|at| times[*at] - times[at - 1] > 3).collect();
                 assert_eq!(breaks.within(0, times.len()), expected);
                 assert_eq!(breaks.below(at), expected.iter().copied().rfind(|place| *place < at));

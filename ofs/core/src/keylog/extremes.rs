@@ -107,7 +107,9 @@ impl Extremes {
 
 #[cfg(test)]
 mod tests {
-    use super::super::column::{Columns, Keep};
+    use super::super::Contribution;
+    use super::super::column::Keep;
+    use super::super::lines::Lines;
     use super::*;
 
     /// A fixed scattering of numbers.
@@ -133,14 +135,15 @@ mod tests {
             texts.intern(&format!("t{number:02}"));
         }
         for (is_text, largest) in [(false, false), (false, true), (true, false), (true, true)] {
-            let (mut columns, mut length) = (Columns::new(1), 0);
+            let (mut lines, mut length) = (Lines::new(1), 0);
             let mut extremes = Extremes::new(Ranked { column: 0, is_text, largest });
             for number in 0..1_500 {
                 let back = if number % 5 == 0 { scatter(number, 40) } else { 0 };
                 let at = if number % 401 == 0 { scatter(number, length + 1) } else { length - back.min(length) };
                 let value = (scatter(number + 9, 7) > 0).then(|| scatter(number, 50) as i64);
-                columns.insert(at, &[value], &[Keep::default()]);
-                let column = columns.column(0);
+                let row = Contribution { time_us: 0, offset: 0, log_ts_us: 0, values: &[value] };
+                lines.insert(at, &row, 0, &[Keep::default()]);
+                let column = lines.column(0);
                 length += 1;
                 extremes.cut(at);
                 if number % 3 == 0 {
@@ -150,7 +153,7 @@ mod tests {
                     check(column, &extremes, &texts, one.min(length), length);
                 }
             }
-            let column = columns.column(0);
+            let column = lines.column(0);
             extremes.extend(column, &texts);
             check(column, &extremes, &texts, 0, length);
             check(column, &extremes, &texts, 5, 5);

@@ -2,8 +2,8 @@
 
 use super::ALLOCATION;
 use super::breaks::Breaks;
-use super::column::Columns;
 use super::extremes::{Extremes, Ranked};
+use super::lines::Lines;
 use super::texts::Texts;
 
 /// What the operators of a group ask for.
@@ -34,14 +34,14 @@ impl Indexes {
     }
 
     /// Covers the log.
-    pub fn extend(&mut self, times: &[i64], columns: &Columns, texts: &Texts) {
+    pub(super) fn extend(&mut self, lines: &Lines, texts: &Texts) {
         for extremes in &mut self.extremes {
             let place = extremes.ranked.column;
-            if place < columns.width() {
-                extremes.extend(columns.column(place), texts);
+            if place < lines.columns() {
+                extremes.extend(lines.column(place), texts);
             }
         }
-        self.breaks.iter_mut().for_each(|breaks| breaks.extend(times));
+        self.breaks.iter_mut().for_each(|breaks| breaks.extend(lines.len(), |at| lines.time_us(at)));
     }
 
     pub fn extremes(&self, ranked: Ranked) -> Option<&Extremes> {

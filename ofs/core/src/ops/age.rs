@@ -11,8 +11,7 @@ pub struct Age(pub Option<i64>);
 
 impl Age {
     pub fn query(slice: &Slice<'_>, last: bool) -> Self {
-        let times = slice.times();
-        Age(if last { times.last().copied() } else { times.first().copied() })
+        Age(if last { slice.last_us() } else { slice.first_us() })
     }
 
     pub fn merge(&mut self, other: Self, last: bool) {

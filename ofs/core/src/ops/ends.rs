@@ -20,7 +20,7 @@ pub fn query(slice: &Slice<'_>, field: TypedField, last: bool, k: usize, as_of_u
     let mut at = if last { column.start_of_last(lo, hi, k) } else { lo };
     for _ in 0..present.min(k) {
         let Some((place, raw)) = column.first_present(at, hi) else { break };
-        put_u64(out, distance(as_of_us, log.times()[place]));
+        put_u64(out, distance(as_of_us, log.time_us(place)));
         put_i64(out, log.offset(place));
         Atom::of(raw, field.kind, texts).encode(out);
         at = place + 1;

@@ -111,8 +111,14 @@ impl<'a> Slice<'a> {
         Slice { lo, hi, ..*self }
     }
 
-    pub fn times(&self) -> &'a [i64] {
-        &self.log.times()[self.lo..self.hi]
+    /// The event time of the first contribution.
+    pub fn first_us(&self) -> Option<i64> {
+        (!self.is_empty()).then(|| self.log.time_us(self.lo))
+    }
+
+    /// The event time of the last contribution.
+    pub fn last_us(&self) -> Option<i64> {
+        (!self.is_empty()).then(|| self.log.time_us(self.hi - 1))
     }
 
     /// The present values of a field, each with its position in the log, in the log's order.
@@ -181,7 +187,7 @@ impl Unit {
         match self {
             Unit::Count => count::Count::query(slice).encode(out),
             Unit::Age { last } => age::Age::query(slice, *last).encode(as_of_us, out),
-            Unit::Moments { field, squares } => moments::Moments::query(slice, *field, *squares).encode(*squares, out),
+            Unit::Moments { field, squares } => moments::Moments::answer(slice, *field, *squares, out),
             Unit::Extreme { field, largest } => extreme::Extreme::query(slice, *field, *largest).encode(out),
             Unit::Ends { field, last, k } => ends::query(slice, *field, *last, *k, as_of_us, out),
             Unit::Tally { field, .. } => tally::query(slice, *field, telling, out),

@@ -6,7 +6,7 @@ use super::exact::{Product, Rational, half_even, power_of_ten, sqrt_half_even, w
 use super::wide::Wide;
 use super::{Slice, TypedField};
 use crate::canonical::write_int;
-use crate::ir::wire::{Corrupt, Decoded, Reader, put_wide_word, put_word};
+use crate::ir::wire::{Corrupt, Decoded, Reader, put_words};
 use crate::value::ValueType;
 
 /// Bounds: 2^63 values of at most 2^63 keep the sum within 2^126.
@@ -27,6 +27,14 @@ impl Moments {
         }
     }
 
+    /// Computes those of a slice and appends their encoding.
+    pub fn answer(slice: &Slice<'_>, field: TypedField, squares: bool, out: &mut Vec<u8>) {
+        match slice.log.plain_sum(field.column, slice.lo, slice.hi).filter(|_| !squares) {
+            Some((n, sum)) => put_words(out, n, i128::from(sum)),
+            None => Moments::query(slice, field, squares).encode(squares, out),
+        }
+    }
+
     /// Raises Corrupt where the sum leaves i128, which true IRs cannot reach.
     pub fn merge(&mut self, other: Self) -> Decoded<()> {
         self.n = self.n.checked_add(other.n).ok_or(Corrupt)?;
@@ -36,8 +44,7 @@ impl Moments {
     }
 
     pub fn encode(self, squares: bool, out: &mut Vec<u8>) {
-        put_word(out, self.n);
-        put_wide_word(out, self.sum);
+        put_words(out, self.n, self.sum);
         if squares {
             self.squares.encode(out);
         }

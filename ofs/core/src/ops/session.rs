@@ -60,10 +60,10 @@ impl Teller<'_> {
     /// `track`: what was told before, where the answers tell changes.
     pub fn tell(&self, track: Option<&mut WindowTrack>, out: &mut Vec<u8>) {
         let Slice { log, lo, hi, .. } = self.slice;
-        let Some(last_us) = self.slice.times().last() else {
+        let Some(last_us) = self.slice.last_us() else {
             return self.alone(&[], None, out);
         };
-        if self.chain.sole && exceeds(self.chain.gap_us, *last_us, self.as_of_us) {
+        if self.chain.sole && exceeds(self.chain.gap_us, last_us, self.as_of_us) {
             return self.alone(&[], None, out);
         }
         let breaks = log.indexes().and_then(|indexes| indexes.breaks(self.chain.gap_us));
@@ -84,9 +84,9 @@ impl Teller<'_> {
 
     /// Where the run that ends at `end` begins, by reading it.
     fn start_of_run(&self, end: usize) -> usize {
-        let times = self.slice.log.times();
+        let log = self.slice.log;
         let mut start = end - 1;
-        while start > self.slice.lo && !exceeds(self.chain.gap_us, times[start - 1], times[start]) {
+        while start > self.slice.lo && !exceeds(self.chain.gap_us, log.time_us(start - 1), log.time_us(start)) {
             start -= 1;
         }
         start
@@ -119,9 +119,9 @@ impl Teller<'_> {
     }
 
     fn standing(&self, last: usize, breaks: &Breaks, track: &mut WindowTrack, out: &mut Vec<u8>) {
-        let (times, lo) = (self.slice.log.times(), self.slice.lo);
+        let (log, lo) = (self.slice.log, self.slice.lo);
         // the run that the window's start cuts is told each time, so that those behind it can stand
-        let is_cut = lo > 0 && !exceeds(self.chain.gap_us, times[lo - 1], times[lo]);
+        let is_cut = lo > 0 && !exceeds(self.chain.gap_us, log.time_us(lo - 1), log.time_us(lo));
         let first = if is_cut { breaks.within(lo, last + 1).first().copied().unwrap_or(last) } else { lo };
         let kept = track.runs.filter(|told| told.lo <= lo).map_or(first, |told| {
             let untouched =
@@ -131,8 +131,8 @@ impl Teller<'_> {
         track.runs = Some(ToldRuns { lo, end: last, touched: usize::MAX });
         out.push(if kept > first { NEXT } else { START });
         if kept > first {
-            put_u64(out, distance(self.as_of_us, times[first]));
-            put_u64(out, distance(self.as_of_us, times[kept]));
+            put_u64(out, distance(self.as_of_us, log.time_us(first)));
+            put_u64(out, distance(self.as_of_us, log.time_us(kept)));
         }
         out.push(u8::from(is_cut));
         if is_cut {
@@ -161,10 +161,9 @@ impl Teller<'_> {
 
     fn put_run(&self, start: usize, end: usize, telling: &Telling, out: &mut Vec<u8>) {
         let run = self.slice.part(start, end);
-        let times = run.times();
-        let (first_us, last_us) = times.first().zip(times.last()).unwrap_or((&0, &0));
-        put_u64(out, distance(self.as_of_us, *first_us));
-        put_u64(out, distance(self.as_of_us, *last_us));
+        let (first_us, last_us) = run.first_us().zip(run.last_us()).unwrap_or_default();
+        put_u64(out, distance(self.as_of_us, first_us));
+        put_u64(out, distance(self.as_of_us, last_us));
         self.units.iter().for_each(|unit| unit.query(&run, self.as_of_us, telling, out));
     }
 }

@@ -154,7 +154,7 @@ fn drain_keys(group: &GroupPlan, keys: &mut Keys, from: i64, context: &Context<'
     let kinds = column_kinds(context.plan, group);
     let mut segment = Vec::new();
     keys.drain(|Entry { scope, key, log, .. }| {
-        let (Some(scope), key) = (context.scopes.get(*scope), key.as_bytes()) else { return };
+        let (Some(scope), key) = (context.scopes.get(*scope as usize), key.as_bytes()) else { return };
         segment.clear();
         let mut first = i64::MAX;
         log.drain(from, |contribution| {

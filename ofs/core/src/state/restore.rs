@@ -11,7 +11,7 @@ use crate::admit::Reject;
 use crate::digest::{Block, Hash, RangeDigest};
 use crate::fold::counts::{Counts, LISTED_MAX, Listing};
 use crate::fold::firsts::{First, Firsts, Half};
-use crate::fold::keys::Keys;
+use crate::fold::keys::{Keys, Sought};
 use crate::fold::stairs::Stairs;
 use crate::fold::{Drained, Fold, Origin};
 use crate::ir::wire::{Corrupt, Decoded, Reader};
@@ -337,10 +337,11 @@ impl Loader {
         let kinds = self.kinds.get(place).ok_or(Corrupt)?;
         let group = fold.plan.groups.get(place).ok_or(Corrupt)?;
         let keys = fold.keys.get_mut(place).ok_or(Corrupt)?;
+        let sought = Sought { scope, key: id, ahead: None };
         while !value.is_empty() {
             let (time_us, offset, log_ts_us) = read_contribution(value, kinds, &mut fold.texts, &mut self.values)?;
             let contribution = Contribution { time_us, offset, log_ts_us, values: &self.values };
-            keys.insert(group, scope, id, &contribution, Forget::NOTHING, 0);
+            keys.insert(group, sought, &contribution, Forget::NOTHING, 0);
         }
         Ok(())
     }
