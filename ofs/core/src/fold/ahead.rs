@@ -161,3 +161,24 @@ impl Fold {
         black_box(logs.fold(0_i64, |sum, log| sum.wrapping_add(log.touch())));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_found_is_told_by_the_place_of_fact_and_row() {
+        let [one, two, three] = [1, 2, 3].map(|place| Glimpse { place: Some(place), seen: 0 });
+        let places = |found: &[Glimpse]| found.iter().filter_map(|found| found.place).collect::<Vec<usize>>();
+        let mut ahead = Ahead { facts_from: 7, facts: vec![one, two], ..Ahead::default() };
+        ahead.begin_rows(5);
+        for row in [&[three, one][..], &[], &[two]] {
+            ahead.begin_row();
+            ahead.rows.extend(row);
+        }
+        assert_eq!([6, 7, 8, 9].map(|fact| ahead.fact(fact)?.place), [None, Some(1), Some(2), None]);
+        assert_eq!([4, 5, 7, 8].map(|row| places(ahead.row(row))), [vec![], vec![3, 1, 2], vec![2], vec![]]);
+        ahead.clear();
+        assert_eq!((ahead.fact(7).is_some(), ahead.row(5).len()), (false, 0));
+    }
+}

@@ -31,7 +31,7 @@ const LARGE: usize = 2_000;
 pub struct Glimpse {
     pub place: Option<usize>,
     /// How many logs there were: a key that was not found may be among those that came since.
-    seen: usize,
+    pub(super) seen: usize,
 }
 
 /// Whose log is sought. `ahead`: what was found since the last log was dropped, if it was looked up.
