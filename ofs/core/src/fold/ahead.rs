@@ -68,11 +68,11 @@ impl Ahead {
     }
 
     /// `place`: of the first row whose look-ups follow.
-    pub fn begin_rows(&mut self, place: usize) {
+    fn begin_rows(&mut self, place: usize) {
         self.rows_from = place;
     }
 
-    pub fn begin_row(&mut self) {
+    fn begin_row(&mut self) {
         self.row_starts.push(self.rows.len());
     }
 }
@@ -105,7 +105,7 @@ impl Fold {
     }
 
     /// Looks up what a record about to be applied contributes to. Bounds: records of a batch come in its order.
-    pub(super) fn look_ahead(&self, batch: &Decoded, item: &Item, ahead: &mut Ahead) {
+    fn look_ahead(&self, batch: &Decoded, item: &Item, ahead: &mut Ahead) {
         let Ok(event) = &item.event else { return };
         if self.firsts.is_large() {
             black_box(self.firsts.is_resident(&event.id));
@@ -146,14 +146,14 @@ impl Fold {
     }
 
     /// Looks up a key that a row asks for.
-    pub(super) fn look_at_key(&self, group: usize, scope: usize, key: &str, ahead: &mut Ahead) {
+    fn look_at_key(&self, group: usize, scope: usize, key: &str, ahead: &mut Ahead) {
         let found = self.keys.get(group).map_or_else(Glimpse::default, |keys| keys.glimpse(scope, key));
         ahead.touched.extend(found.place.map(|place| (group, place)));
         ahead.rows.push(found);
     }
 
     /// Reads what the logs that were found will be asked for, where there are many.
-    pub(super) fn touch(&self, ahead: &Ahead) {
+    fn touch(&self, ahead: &Ahead) {
         if !self.keys.iter().any(|keys| keys.is_large()) {
             return;
         }
