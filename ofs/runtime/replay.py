@@ -428,9 +428,7 @@ def peak_memory_bytes() -> int:
     return largest if sys.platform == "darwin" else largest * 1_024
 
 
-def _report(
-    run: RunRecord, proof: CutCertificate, notices: tuple[str, ...], seconds: float
-) -> ReplayReport:
+def _report(run: RunRecord, proof: CutCertificate, notices: tuple[str, ...], seconds: float) -> ReplayReport:
     return ReplayReport(
         replay_id=run.replay_id,
         decisions=run.decisions,

@@ -454,17 +454,8 @@ mod tests {
             let (keys, cut) = (queries.asked.keys.len(), decision as i64);
             ids.chars().for_each(|id| queries.asked.hold(0, &id.to_string()));
             let key_count = ids.len();
-            let row = Row {
-                decision,
-                cut,
-                as_of_us: 0,
-                ingest: false,
-                sole: false,
-                scope: 0,
-                group_set: 0,
-                keys,
-                key_count,
-            };
+            let row =
+                Row { decision, cut, as_of_us: 0, ingest: false, sole: false, scope: 0, group_set: 0, keys, key_count };
             queries.asked.rows.push(row);
         }
         let found = |queries: &Queries| -> Vec<bool> {
