@@ -12,7 +12,7 @@ use crate::fold::firsts::{Half, half};
 use crate::json::Field;
 use crate::pins::PinsTable;
 use crate::plan::{GroupPlan, Plan};
-use crate::rooms::{Held, Room, Rooms};
+use crate::pool::{Pool, Pooled, Reusable};
 use crate::value::{KeyText, Value, ValueType, key_text, typed};
 
 /// One record. Units: `log_ts_us` microseconds.
@@ -31,7 +31,7 @@ pub struct Decoder {
     plan: Arc<Plan>,
     scopes: Vec<(Box<[u8]>, Hash)>,
     pins: PinsTable,
-    rooms: Rooms<Contents>,
+    pool: Pool<Contents>,
 }
 
 /// Decoded records of one partition, in offset order.
@@ -39,7 +39,7 @@ pub struct Decoder {
 pub struct Decoded {
     plan: Arc<Plan>,
     scopes: Vec<(Box<[u8]>, Hash)>,
-    contents: Held<Contents>,
+    contents: Pooled<Contents>,
 }
 
 #[derive(Debug, Default)]
@@ -50,7 +50,7 @@ struct Contents {
     texts: String,
 }
 
-impl Room for Contents {
+impl Reusable for Contents {
     fn clear(&mut self) {
         self.items.clear();
         self.facts.clear();
@@ -130,7 +130,7 @@ impl Decoder {
     pub fn new(plan: Arc<Plan>, scopes: &[&[u8]]) -> Decoder {
         let pins = PinsTable::of(scopes);
         let scopes = scopes.iter().map(|pins| (Box::from(*pins), sha256(pins))).collect();
-        Decoder { plan, scopes, pins, rooms: Rooms::default() }
+        Decoder { plan, scopes, pins, pool: Pool::default() }
     }
 
     /// Raises where a record has no digest: a part too long for its length field, or an unknown timestamp type.
@@ -157,7 +157,7 @@ impl Decoder {
             at_hand: AtHand::default(),
             typed: vec![Typed::Unread; self.plan.typed.len()],
             bytes: Vec::new(),
-            contents: self.rooms.take(),
+            contents: self.pool.take(),
         };
         batch.contents.items.reserve(records.size_hint().0);
         let mut admission = Admission::new(&self.plan.paths);
@@ -230,7 +230,7 @@ struct Batch<'p> {
     at_hand: AtHand<'p>,
     typed: Vec<Typed>,
     bytes: Vec<u8>,
-    contents: Held<Contents>,
+    contents: Pooled<Contents>,
 }
 
 impl Batch<'_> {

@@ -4,16 +4,16 @@ use super::ahead::Ahead;
 use super::{Fold, Known, Sought, not_supplied};
 use crate::ir::{self, Ask};
 use crate::keylog::Sight;
+use crate::pool::Pool;
 use crate::queries::next_stream;
-use crate::rooms::Rooms;
 use crate::rows::{Chunk, RowAnswers};
 
 /// The place of the pins that rows are made for.
 const SCOPE: usize = 0;
 
 impl Fold {
-    /// `rooms`: for answers. Raises, as text, what `apply` raises.
-    pub fn answer_rows(&mut self, chunk: &Chunk, rooms: &Rooms<Vec<u8>>) -> Result<RowAnswers, String> {
+    /// `pool`: for answers. Raises, as text, what `apply` raises.
+    pub fn answer_rows(&mut self, chunk: &Chunk, pool: &Pool<Vec<u8>>) -> Result<RowAnswers, String> {
         let own = self.origin.partition as usize;
         if let Some(batch) = chunk.batches.get(own).and_then(Option::as_deref) {
             self.check_batch(&batch.decoded)?;
@@ -21,7 +21,7 @@ impl Fold {
         let sole = chunk.batches.len() == 1;
         let stream = Some(next_stream()); // the answers of a chunk are read one behind the other
         let ahead = Ahead::default(); // to read ahead for rows as well costs more than it saves
-        let mut answers = RowAnswers { void_from: self.void_from(0), bytes: rooms.take(), ..RowAnswers::default() };
+        let mut answers = RowAnswers { void_from: self.void_from(0), bytes: pool.take(), ..RowAnswers::default() };
         answers.bytes.reserve(chunk.order.len() * self.plan.groups.len() * 8);
         for (place, partition, batch, item_place) in chunk.walk() {
             let Some(item) = batch.decoded.items().get(item_place) else { continue };

@@ -16,7 +16,7 @@ use super::plan::PyPlan;
 use super::value_error;
 use crate::decoder::Decoder;
 use crate::fold::{Fold, Origin};
-use crate::rooms::Rooms;
+use crate::pool::Pool;
 use crate::rows::columns::{Column, Values};
 use crate::rows::records::Lines;
 use crate::rows::{Block, Chunk, Form, Job, Made, Merger, Names, RowAnswers, RowBatch};
@@ -27,8 +27,8 @@ pub struct PyRowMaker {
     job: Arc<Job>,
     pins: Vec<u8>,
     decoder: Decoder,
-    names: Rooms<Names>,
-    answers: Rooms<Vec<u8>>,
+    names: Pool<Names>,
+    answers: Pool<Vec<u8>>,
     starts: Vec<i64>,
     max_skew_us: i64,
 }
@@ -49,7 +49,7 @@ pub struct PyRowChunk {
 #[pyclass(name = "RowFold", module = "ofs._core")]
 pub struct PyRowFold {
     inner: Fold,
-    rooms: Rooms<Vec<u8>>,
+    pool: Pool<Vec<u8>>,
 }
 
 /// One partition's answers to a chunk.
@@ -104,8 +104,8 @@ impl PyRowMaker {
             job: Arc::new(Job { plan, stream, known_after_us, replay_id, form }),
             pins,
             decoder,
-            names: Rooms::default(),
-            answers: Rooms::default(),
+            names: Pool::default(),
+            answers: Pool::default(),
             starts,
             max_skew_us,
         })
@@ -152,7 +152,7 @@ impl PyRowMaker {
         let stream = self.job.stream.clone();
         let origin = Origin { stream, partition, start: *start, max_skew_us: self.max_skew_us };
         let inner = Fold::new(Arc::clone(&self.job.plan), &[&self.pins], origin).map_err(value_error)?;
-        Ok(PyRowFold { inner, rooms: self.answers.clone() })
+        Ok(PyRowFold { inner, pool: self.answers.clone() })
     }
 
     fn merger(&self) -> PyRowMerger {
@@ -182,7 +182,7 @@ impl PyRowChunk {
 #[pymethods]
 impl PyRowFold {
     fn answer(&mut self, py: Python<'_>, chunk: &PyRowChunk) -> PyResult<PyRowAnswers> {
-        let inner = py.detach(|| self.inner.answer_rows(&chunk.inner, &self.rooms)).map_err(value_error)?;
+        let inner = py.detach(|| self.inner.answer_rows(&chunk.inner, &self.pool)).map_err(value_error)?;
         Ok(PyRowAnswers { inner })
     }
 

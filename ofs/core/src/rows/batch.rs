@@ -5,14 +5,14 @@ use crate::decoder::{Decoded, Decoder, Record};
 use crate::digest::DigestError;
 use crate::json::Field;
 use crate::plan::Plan;
-use crate::rooms::{Held, Room, Rooms};
+use crate::pool::{Pool, Pooled, Reusable};
 use crate::value::{KeyText, key_text};
 
 /// A batch of one partition. Only events of the decoder's scopes have rows.
 #[derive(Debug)]
 pub struct RowBatch {
     pub decoded: Decoded,
-    names: Held<Names>,
+    names: Pooled<Names>,
     group_count: usize,
 }
 
@@ -41,17 +41,17 @@ pub struct RowEvent<'b> {
 }
 
 impl RowBatch {
-    /// See `Decoder::decode`. `rooms`: for what rows need.
+    /// See `Decoder::decode`. `pool`: for what rows need.
     pub fn decode<'a, H>(
         decoder: &Decoder,
-        rooms: &Rooms<Names>,
+        pool: &Pool<Names>,
         records: impl Iterator<Item = (Record<'a>, H)>,
     ) -> Result<RowBatch, DigestError>
     where
         H: ExactSizeIterator<Item = (&'a str, Option<&'a [u8]>)>,
     {
         let plan = decoder.plan();
-        let mut names = rooms.take();
+        let mut names = pool.take();
         names.reserve(records.size_hint().0, plan.groups.len());
         let decoded = decoder.decode_seen(records, |event| names.see(plan, event))?;
         Ok(RowBatch { decoded, names, group_count: plan.groups.len() })
@@ -103,7 +103,7 @@ pub struct Names {
     texts: String,
 }
 
-impl Room for Names {
+impl Reusable for Names {
     fn clear(&mut self) {
         self.places.clear();
         self.rows.clear();

@@ -69,7 +69,7 @@ mod tests {
     use super::*;
     use crate::decoder::{Decoder, Record};
     use crate::plan::tests::plan_of_counts;
-    use crate::rooms::Rooms;
+    use crate::pool::Pool;
 
     /// A batch of records that are no events, logged at these times.
     fn batch(times: &[i64]) -> Option<Arc<RowBatch>> {
@@ -78,7 +78,7 @@ mod tests {
             let record = Record { offset, log_ts_us: *log_ts_us, ts_type: 1, key: None, value: None };
             (record, std::iter::empty::<(&str, Option<&[u8]>)>())
         });
-        RowBatch::decode(&decoder, &Rooms::default(), records).ok().map(Arc::new)
+        RowBatch::decode(&decoder, &Pool::default(), records).ok().map(Arc::new)
     }
 
     fn order(chunk: Result<Chunk, String>) -> (Vec<(u32, u32)>, Vec<usize>) {
