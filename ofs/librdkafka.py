@@ -13,6 +13,7 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from ctypes import POINTER, c_char_p, c_int, c_int32, c_int64, c_size_t, c_void_p
+from functools import cache
 from itertools import accumulate
 from typing import Any, Final
 
@@ -77,16 +78,21 @@ _SIGNATURES: Final[Mapping[str, tuple[Any, tuple[Any, ...]]]] = {
 }
 
 
+@cache
 def _library() -> ctypes.CDLL:
-    """The library that confluent_kafka is linked with, wherever it is: names are looked up in what a module needs."""
-    library = ctypes.CDLL(cimpl.__file__)
-    for name, (result, arguments) in _SIGNATURES.items():
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
+    """The library that confluent_kafka is linked with, wherever it is: names are looked up in what a module needs.
+
+    Raises KafkaException where it hides them.
+    """
+    try:
+        library = ctypes.CDLL(cimpl.__file__)
+        for name, (result, arguments) in _SIGNATURES.items():
+            function = getattr(library, name)
+            function.restype, function.argtypes = result, arguments
+    except (OSError, AttributeError) as error:
+        what = f"confluent_kafka is not linked with a librdkafka that others can call: {error}"
+        raise KafkaException(KafkaError(KafkaError._UNSUPPORTED_FEATURE, what)) from error
     return library
-
-
-_LIB: Final = _library()
 
 
 class TransactionalProducer:
@@ -110,22 +116,22 @@ class TransactionalProducer:
     def init_transactions(self, timeout_s: float) -> None:
         """Fence earlier producers of the id, and wait until what they left open is decided."""
         with self._opened() as handle:
-            _check(_LIB.rd_kafka_init_transactions(handle, _ms(timeout_s)))
+            _check(_library().rd_kafka_init_transactions(handle, _ms(timeout_s)))
 
     def begin_transaction(self) -> None:
         """What is produced from now on belongs together."""
         with self._opened() as handle:
-            _check(_LIB.rd_kafka_begin_transaction(handle))
+            _check(_library().rd_kafka_begin_transaction(handle))
 
     def commit_transaction(self, timeout_s: float) -> None:
         """Deliver what was produced and make it visible."""
         with self._opened() as handle:
-            _check(_LIB.rd_kafka_commit_transaction(handle, _ms(timeout_s)))
+            _check(_library().rd_kafka_commit_transaction(handle, _ms(timeout_s)))
 
     def abort_transaction(self, timeout_s: float) -> None:
         """Drop what was produced."""
         with self._opened() as handle:
-            _check(_LIB.rd_kafka_abort_transaction(handle, _ms(timeout_s)))
+            _check(_library().rd_kafka_abort_transaction(handle, _ms(timeout_s)))
 
     def produce(self, topic: str, records: OutputRecords) -> None:
         """Queue records, without their line ends; they are copied. Raises where the queue did not take all of them."""
@@ -134,7 +140,7 @@ class TransactionalProducer:
         address, _ = table.buffer_info()
         with self._opened() as handle:
             to = self._topic(handle, topic)
-            taken = _LIB.rd_kafka_produce_batch(to, _ANY_PARTITION, _COPY, address, count)
+            taken = _library().rd_kafka_produce_batch(to, _ANY_PARTITION, _COPY, address, count)
         if taken < count:
             messages = (_Message * count).from_buffer(table)
             raise KafkaException(KafkaError(next(message.err for message in messages if message.err)))
@@ -142,8 +148,8 @@ class TransactionalProducer:
     def purge(self) -> None:
         """Forget what was not delivered."""
         with self._opened() as handle:
-            _LIB.rd_kafka_purge(handle, _PURGE_ALL)
-            _LIB.rd_kafka_poll(handle, 0)
+            _library().rd_kafka_purge(handle, _PURGE_ALL)
+            _library().rd_kafka_poll(handle, 0)
 
     def close(self) -> None:
         """End the library's threads, once a call that waits has come back; calling it again does nothing."""
@@ -160,9 +166,9 @@ class TransactionalProducer:
 
     def _topic(self, handle: int, name: str) -> int:
         if name not in self._topics:
-            topic = _LIB.rd_kafka_topic_new(handle, name.encode(), None)
+            topic = _library().rd_kafka_topic_new(handle, name.encode(), None)
             if topic is None:
-                raise KafkaException(KafkaError(_LIB.rd_kafka_last_error()))
+                raise KafkaException(KafkaError(_library().rd_kafka_last_error()))
             self._topics[name] = topic
         return self._topics[name]
 
@@ -196,31 +202,31 @@ def _key_lengths(keys: list[str], names: bytes) -> list[int]:
 
 def _open(config: Mapping[str, Any], report: Any) -> int:
     reason = ctypes.create_string_buffer(_REASON_BYTES)
-    settings = _LIB.rd_kafka_conf_new()
-    _LIB.rd_kafka_conf_set_log_cb(settings, None)
-    _LIB.rd_kafka_conf_set_dr_msg_cb(settings, report)
+    settings = _library().rd_kafka_conf_new()
+    _library().rd_kafka_conf_set_log_cb(settings, None)
+    _library().rd_kafka_conf_set_dr_msg_cb(settings, report)
     for name, value in config.items():
         text = str(value).lower() if isinstance(value, bool) else str(value)
-        if _LIB.rd_kafka_conf_set(settings, name.encode(), text.encode(), reason, _REASON_BYTES):
-            _LIB.rd_kafka_conf_destroy(settings)
+        if _library().rd_kafka_conf_set(settings, name.encode(), text.encode(), reason, _REASON_BYTES):
+            _library().rd_kafka_conf_destroy(settings)
             raise KafkaException(KafkaError(KafkaError._INVALID_ARG, reason.value.decode()))
-    handle = _LIB.rd_kafka_new(_PRODUCER, settings, reason, _REASON_BYTES)
+    handle = _library().rd_kafka_new(_PRODUCER, settings, reason, _REASON_BYTES)
     if handle is None:
-        _LIB.rd_kafka_conf_destroy(settings)
-        raise KafkaException(KafkaError(_LIB.rd_kafka_last_error(), reason.value.decode()))
+        _library().rd_kafka_conf_destroy(settings)
+        raise KafkaException(KafkaError(_library().rd_kafka_last_error(), reason.value.decode()))
     return int(handle)
 
 
 def _destroy(handle: int, topics: Mapping[str, int], _report: Any) -> None:
     """Also where nobody closes; until here the report may be called."""
     for topic in topics.values():
-        _LIB.rd_kafka_topic_destroy(topic)
-    _LIB.rd_kafka_destroy(handle)
+        _library().rd_kafka_topic_destroy(topic)
+    _library().rd_kafka_destroy(handle)
 
 
 def _reporting(failed: Failed) -> Any:
     def report(_handle: int, message: Any, _opaque: int) -> None:
-        name = _LIB.rd_kafka_topic_name(message.contents.rkt)
+        name = _library().rd_kafka_topic_name(message.contents.rkt)
         failed(name.decode(), KafkaError(message.contents.err))
 
     return _Report(report)
@@ -232,14 +238,14 @@ def _check(error: int | None) -> None:
         return
     try:
         raised = KafkaError(
-            _LIB.rd_kafka_error_code(error),
-            _LIB.rd_kafka_error_string(error).decode("utf-8", "replace"),
-            bool(_LIB.rd_kafka_error_is_fatal(error)),
-            bool(_LIB.rd_kafka_error_is_retriable(error)),
-            bool(_LIB.rd_kafka_error_txn_requires_abort(error)),
+            _library().rd_kafka_error_code(error),
+            _library().rd_kafka_error_string(error).decode("utf-8", "replace"),
+            bool(_library().rd_kafka_error_is_fatal(error)),
+            bool(_library().rd_kafka_error_is_retriable(error)),
+            bool(_library().rd_kafka_error_txn_requires_abort(error)),
         )
     finally:
-        _LIB.rd_kafka_error_destroy(error)
+        _library().rd_kafka_error_destroy(error)
     raise KafkaException(raised)
 
 

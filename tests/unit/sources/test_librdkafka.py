@@ -98,6 +98,15 @@ def test_closing_ends_the_threads_of_the_library() -> None:
         assert caught.value.args[0].code() == KafkaError._STATE
 
 
+def test_a_library_that_hides_its_names_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the producer alone, and it says what is wrong."""
+    monkeypatch.setattr(librdkafka, "_library", librdkafka._library.__wrapped__)
+    monkeypatch.setattr(librdkafka, "_SIGNATURES", {"rd_kafka_hidden": (None, ())})
+    with pytest.raises(KafkaException) as caught:
+        TransactionalProducer(_NOBODY, _unexpected)
+    assert "rd_kafka_hidden" in caught.value.args[0].str()
+
+
 def test_a_call_out_of_turn_raises_what_the_library_says() -> None:
     """With code, text and traits of its error."""
     producer = TransactionalProducer(_MADE_UP, _unexpected)
