@@ -305,8 +305,8 @@ def assemble(
 class RowMaker:
     """Makes rows: for every event of a stream the features of its own keys just before it; see `ofs.engine.rows`.
 
-    `pins`: canonical ContextPins. `starts`: of partitions 0 to n-1. `block_rows`: of a block of columns, at
-    least 1; None: rows are made as records.
+    `pins`: canonical ContextPins. `spans`: of partitions 0 to n-1, `[start, end)`. `block_rows`: of a block of columns,
+    at least 1; None: rows are made as records. `shards`: at least 1.
     """
 
     def __new__(
@@ -314,11 +314,12 @@ class RowMaker:
         plan: Plan,
         pins: bytes,
         stream: str,
-        starts: list[int],
+        spans: list[tuple[int, int]],
         max_skew_us: int,
         known_after_us: int | None,
         replay_id: str,
         block_rows: int | None,
+        shards: int,
     ) -> RowMaker: ...
     def decode(
         self,
@@ -332,7 +333,9 @@ class RowMaker:
     def decode_arrow(self, batch: object) -> RowBatch: ...
     def arrive(self, batches: list[RowBatch | None], positions: list[int]) -> RowChunk:
         """The order of arrival from the positions on, until a batch is used up."""
-    def fold(self, partition: int) -> RowFold: ...
+    def intake(self, partition: int) -> RowIntake: ...
+    def shard(self, number: int) -> RowShard:
+        """Raises ValueError where the spans have more than 2^63-1 offsets together."""
     def merger(self) -> RowMerger: ...
 
 @final
@@ -351,23 +354,34 @@ class RowChunk:
         """By partition, where in its batch the next chunk begins."""
 
 @final
-class RowFold:
-    """The state of one partition, which answers for the events of all."""
+class RowIntake:
+    """What one partition knows of its records."""
 
-    def answer(self, chunk: RowChunk) -> RowAnswers: ...
+    def take(self, chunk: RowChunk) -> RowsTaken: ...
     def end(self, to: int) -> bytes:
         """The certificate's counts over `[start, to)`."""
 
 @final
+class RowsTaken:
+    """What a partition took of a chunk."""
+
+@final
+class RowShard:
+    """The logs of some of the keys, over all partitions."""
+
+    def answer(self, chunk: RowChunk, taken: Sequence[RowsTaken]) -> RowAnswers:
+        """`taken`: one a partition, in order."""
+
+@final
 class RowAnswers:
-    """One partition's answers to a chunk."""
+    """A shard's answers to a chunk."""
 
 @final
 class RowMerger:
     """Makes the rows of one chunk after another; columns wait until they are a block."""
 
-    def merge(self, chunk: RowChunk, answers: list[RowAnswers]) -> RowsMade:
-        """`answers`: one a partition, in order. Raises ValueError where a value has no place in its column; the merger
+    def merge(self, chunk: RowChunk, taken: Sequence[RowsTaken], answers: Sequence[RowAnswers]) -> RowsMade:
+        """`taken`: one a partition, `answers`: one a shard, in order. Raises ValueError where a value has no place in its column; the merger
         is of no use then."""
     def rest(self) -> Rows | None:
         """The rows that wait, if there are any."""

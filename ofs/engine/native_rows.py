@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from ofs.engine.rows import Merged, RowFold, RowJob, RowMerger
+from ofs.engine.rows import Merged, RowIntake, RowJob, RowMerger, RowShard
 from ofs.native import core
 from ofs.ports import OutputRecords, RecordBatch, RowColumn
 
@@ -33,11 +33,12 @@ class NativeRowMaker:
             plan,
             job.pins,
             job.stream,
-            list(job.starts),
+            [(span.start, span.end) for span in job.spans],
             job.max_skew_us,
             job.known_after_us,
             job.replay_id,
             job.block_rows,
+            job.shards,
         )
 
     def decode(self, batch: RecordBatch) -> Any:
@@ -52,10 +53,15 @@ class NativeRowMaker:
         """See RowMaker."""
         return self._maker.arrive(list(batches), positions)
 
-    def fold(self, partition: int) -> RowFold:
+    def intake(self, partition: int) -> RowIntake:
         """See RowMaker."""
-        fold: RowFold = self._maker.fold(partition)
-        return fold
+        intake: RowIntake = self._maker.intake(partition)
+        return intake
+
+    def shard(self, number: int) -> RowShard:
+        """See RowMaker."""
+        shard: RowShard = self._maker.shard(number)
+        return shard
 
     def merger(self) -> RowMerger:
         """See RowMaker."""
@@ -68,9 +74,9 @@ class NativeRowMerger:
     def __init__(self, merger: Any) -> None:
         self._merger: Final[Any] = merger
 
-    def merge(self, chunk: Any, answers: Sequence[Any]) -> Merged:
+    def merge(self, chunk: Any, taken: Sequence[Any], answers: Sequence[Any]) -> Merged:
         """See RowMerger."""
-        return NativeMerged(self._merger.merge(chunk, list(answers)))
+        return NativeMerged(self._merger.merge(chunk, taken, answers))
 
     def rest(self) -> NativeRows | None:
         """See RowMerger."""

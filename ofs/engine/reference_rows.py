@@ -41,7 +41,7 @@ class ReferenceChunk:
         return len(self.order)
 
 
-class ReferenceRowFold:
+class ReferenceRowIntake:
     """A PartitionHistory, fed with the partition's records of each chunk."""
 
     def __init__(self, scope: RowScope, history: PartitionHistory) -> None:
@@ -49,15 +49,15 @@ class ReferenceRowFold:
         self._scope: Final = scope
         self._digest: Final = ContentDigest()
 
-    def answer(self, chunk: ReferenceChunk) -> _Answer:
-        """The answer is the history itself: it leaves out what lies behind a cut."""
+    def take(self, chunk: ReferenceChunk) -> _Taken:
+        """See RowIntake."""
         partition = self.history.partition
         batch = chunk.batches[partition]
         indexes = [index for place, index in chunk.order if place == partition]
-        return _Answer(self.history, {} if batch is None else self._apply(batch, indexes))
+        return _Taken(self.history, {} if batch is None else self._apply(batch, indexes))
 
     def end(self, to: int) -> bytes:
-        """See RowFold."""
+        """See RowIntake."""
         self.history.advance(to)
         return jcs(self.history.certificate(self._digest.root()))
 
@@ -78,11 +78,18 @@ class ReferenceRowFold:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    """The history, and the first copies of its partition in the chunk."""
+class _Taken:
+    """The history, which leaves out what lies behind a cut, and the first copies of its partition in the chunk."""
 
     history: PartitionHistory
     events: dict[int, Event]
+
+
+class ReferenceRowShard:
+    """Holds nothing: the histories are asked when rows are made of a chunk."""
+
+    def answer(self, _chunk: ReferenceChunk, _taken: Sequence[_Taken]) -> None:
+        """See RowShard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +120,12 @@ class ReferenceRowMaker:
         self._job: Final = job
         self._fields: Final = row_fields([group.definition for group in groups])
         self._scope: Final = RowScope(
-            job.stream, job.pins, groups, dict(enumerate(job.starts)), job.max_skew_us, job.known_after_us
+            stream=job.stream,
+            pins=job.pins,
+            groups=groups,
+            starts={partition: span.start for partition, span in enumerate(job.spans)},
+            max_skew_us=job.max_skew_us,
+            known_after_us=job.known_after_us,
         )
 
     def decode(self, batch: RecordBatch) -> RecordBatch:
@@ -141,9 +153,13 @@ class ReferenceRowMaker:
         }
         return ReferenceChunk(tuple(batches), order, reached, cuts)
 
-    def fold(self, partition: int) -> ReferenceRowFold:
+    def intake(self, partition: int) -> ReferenceRowIntake:
         """The empty history of a partition."""
-        return ReferenceRowFold(self._scope, open_histories(self._scope)[partition])
+        return ReferenceRowIntake(self._scope, open_histories(self._scope)[partition])
+
+    def shard(self, _number: int) -> ReferenceRowShard:
+        """See RowMaker."""
+        return ReferenceRowShard()
 
     def merger(self) -> ReferenceRowMerger:
         """See RowMaker."""
@@ -159,12 +175,12 @@ class ReferenceRowMerger:
         self._scope: Final = scope
         self._waiting: list[EventRow] = []
 
-    def merge(self, chunk: ReferenceChunk, answers: Sequence[_Answer]) -> Merged:
+    def merge(self, chunk: ReferenceChunk, taken: Sequence[_Taken], _answers: Sequence[None]) -> Merged:
         """See RowMerger."""
-        histories = {answer.history.partition: answer.history for answer in answers}
+        histories = {some.history.partition: some.history for some in taken}
         cuts, rows, left_out = dict(chunk.cuts), [], 0
         for place, index in chunk.order:
-            batch, event = chunk.batches[place], answers[place].events.get(index)
+            batch, event = chunk.batches[place], taken[place].events.get(index)
             if batch is None:
                 continue
             if event is not None and is_established(self._scope, histories, event.event_time_us, cuts):

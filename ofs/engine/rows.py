@@ -1,7 +1,8 @@
-"""What an engine is for rows: batches decoded, put into the order of arrival, folded and answered, and merged.
+"""What an engine is for rows: batches decoded, put into the order of arrival, taken, answered, and merged.
 
 A run goes on in chunks. A chunk is what arrives until one partition's batch is used up; it is one call a partition
-(`answer`, in any order or at once) and one for all (`merge`, in the order of the chunks).
+(`take`), then one a shard of the keys (`answer`), then one for all (`merge`); calls of one kind on a chunk may come in
+any order or at once, on one object in the order of the chunks.
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ from typing import Any, Final, Protocol
 
 from ofs.errors import UsageError
 from ofs.ports import RecordBatch, RowBlock, RowField, RowKind
+from ofs.units import OffsetRange
 
 __all__ = [
     "Chunk",
     "Decoded",
     "Merged",
     "RowEngine",
-    "RowFold",
+    "RowIntake",
     "RowJob",
     "RowMaker",
     "RowMerger",
+    "RowShard",
     "row_fields",
 ]
 
@@ -46,20 +49,22 @@ _KIND_OF_TYPE: Final[Mapping[str, RowKind]] = {
 class RowJob:
     """What all rows of a run share.
 
-    `definitions`: RFC 8785 bytes, with their `digests`, in name order. `pins`: canonical. `starts`: of partitions 0 to
-    n-1, the first offset. `known_after_us`: see `ofs.semantics.rows.RowScope`. `block_rows`: rows are made as columns,
-    so many a block but for the last one; None: as records, those of a chunk a block.
+    `definitions`: RFC 8785 bytes, with their `digests`, in name order. `pins`: canonical. `spans`: of partitions 0 to
+    n-1, what is read; together at most 2^63-1 offsets. `known_after_us`: see `ofs.semantics.rows.RowScope`.
+    `block_rows`: rows are made as columns, so many a block but for the last one; None: as records, those of a chunk a
+    block. `shards`: among how many the keys are divided.
     """
 
     definitions: tuple[bytes, ...]
     digests: tuple[str, ...]
     pins: bytes
     stream: str
-    starts: tuple[int, ...]
+    spans: tuple[OffsetRange, ...]
     max_skew_us: int
     known_after_us: int | None
     replay_id: str
     block_rows: int | None
+    shards: int
 
 
 class Decoded(Protocol):
@@ -76,15 +81,23 @@ class Chunk(Protocol):
     def positions(self) -> list[int]: ...
 
 
-class RowFold(Protocol):
-    """The state of one partition."""
+class RowIntake(Protocol):
+    """What one partition knows: which events are first copies, and in time."""
 
-    def answer(self, chunk: Any) -> Any:
-        """Apply the partition's own records of the chunk and answer, on the way, for every event of it."""
+    def take(self, chunk: Any) -> Any:
+        """Take the partition's own records of the chunk; what of them has rows, and counts."""
         ...
 
     def end(self, to: int) -> bytes:
         """The certificate's counts over `[start, to)`; what was not read there delivered nothing."""
+        ...
+
+
+class RowShard(Protocol):
+    """Some of the keys, over all partitions."""
+
+    def answer(self, chunk: Any, taken: Sequence[Any]) -> Any:
+        """Answer for the events of the chunk, each as of just before it arrived. `taken`: one a partition, in order."""
         ...
 
 
@@ -106,8 +119,8 @@ class Merged(Protocol):
 class RowMerger(Protocol):
     """Makes rows of chunks, in their order; those that are no block yet wait."""
 
-    def merge(self, chunk: Any, answers: Sequence[Any]) -> Merged:
-        """The rows of a chunk, of one answer a partition, in order.
+    def merge(self, chunk: Any, taken: Sequence[Any], answers: Sequence[Any]) -> Merged:
+        """The rows of a chunk, of what each partition took and each shard answered, in order.
 
         Raises ValueError where a value has no place in its column; there is nothing to merge then any more.
         """
@@ -119,7 +132,9 @@ class RowMerger(Protocol):
 
 
 class RowMaker(Protocol):
-    """The parts of a run. Calls do not wait for each other, but those on one fold or merger."""
+    """The parts of a run. Calls do not wait for each other, but those on one intake, shard or
+    merger.
+    """
 
     def decode(self, batch: RecordBatch) -> Any:
         """Pure. Raises ValueError where a record has no content digest."""
@@ -132,8 +147,12 @@ class RowMaker(Protocol):
         """
         ...
 
-    def fold(self, partition: int) -> RowFold:
-        """The empty state of a partition."""
+    def intake(self, partition: int) -> RowIntake:
+        """That of a partition, at its start."""
+        ...
+
+    def shard(self, number: int) -> RowShard:
+        """One of the job's, empty."""
         ...
 
     def merger(self) -> RowMerger:

@@ -22,7 +22,7 @@ from ofs.features import Locked
 from ofs.planner.demand import reach_of
 from ofs.planner.plan import PartitionPlan
 from ofs.ports import PartitionInfo, StreamInfo
-from ofs.units import OffsetRange, missing_ranges
+from ofs.units import INT64_MAX, OffsetRange, missing_ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class RowsPlan:
 def plan_rows(info: StreamInfo, locked: Sequence[Locked], *, max_skew_us: int) -> RowsPlan:
     """Plan to read all that the log shows of the stream.
 
-    Raises UsageError where no group, or two versions of one, are asked for, or a basis leaves out a partition;
-    NotCheckableError with the reason where no row could be established.
+    Raises UsageError where no group, or two versions of one, are asked for, a basis leaves out a partition, or the
+    offsets of all partitions are more than 2^63-1; NotCheckableError with the reason where no row could be established.
     """
     groups = tuple(sorted(locked, key=lambda entry: entry.name))
     names = [entry.name for entry in groups]
@@ -47,6 +47,11 @@ def plan_rows(info: StreamInfo, locked: Sequence[Locked], *, max_skew_us: int) -
         raise UsageError("rows are made of at least one feature group, each in one version")
     for part in info.partitions:
         _check_whole(info, part)
+    if sum(part.end - part.low for part in info.partitions) > INT64_MAX:
+        raise UsageError(
+            f"{info.stream}: the offsets of its partitions, one behind the other, have more than 63 bits",
+            hint="give a basis that leaves out what no record is in",
+        )
     return RowsPlan(
         info,
         groups,

@@ -16,7 +16,8 @@ UNWRITTEN_MAX: Final = 4
 class Behind:
     """Does jobs in order, up to `limit` of them behind the caller; none after one that failed.
 
-    `submit`: of an executor with one thread. What a job raises is raised by a later `add`, or by `settle`.
+    `submit`: of an executor with one thread or, where the limit is 1, any number. What a job raises is raised by
+    a later `add`, or by `settle`.
     """
 
     def __init__(self, submit: Submit, limit: int = UNWRITTEN_MAX) -> None:

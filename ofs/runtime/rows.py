@@ -1,4 +1,4 @@
-"""The run loop of rows: read every partition, put the records into the order of arrival, fold, answer, merge, write."""
+"""The run loop of rows: read every partition, put the records into the order of arrival, take, answer, merge, write."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 from ofs.canonical import jcs, sha256_hex
 from ofs.contracts import CutCertificate, Reason, RowsRequest, RowsRunRecord, TimeMapping
 from ofs.contracts.identity import CanonicalPins
-from ofs.engine.rows import RowEngine, RowFold, RowJob, row_fields
+from ofs.engine.rows import RowEngine, RowIntake, RowJob, RowShard, row_fields
 from ofs.errors import SinkError, SourceError, UsageError
 from ofs.features import Locked
 from ofs.planner.plan import PartitionPlan
@@ -20,13 +21,13 @@ from ofs.ports import EventLog, RowBlock, RowField, RowSink
 from ofs.runtime.behind import UNWRITTEN_MAX, Behind
 from ofs.runtime.certificate import certificate
 from ofs.runtime.clock import Clock
-from ofs.runtime.feed import Feed
+from ofs.runtime.feed import Feed, Submit
 from ofs.runtime.garbage import rare_collections
 from ofs.runtime.replay import peak_memory_bytes
 from ofs.runtime.report import Progress, ProgressCallback
 from ofs.runtime.rows_report import RowsReport
 from ofs.runtime.stages import Stages
-from ofs.units import format_timestamp_us
+from ofs.units import OffsetRange, format_timestamp_us
 from ofs.version import VERSION
 
 _BLOCKS_BEHIND_MAX: Final = 2
@@ -122,11 +123,12 @@ class _Run:
                 digests=tuple(entry.digest for entry in plan.locked),
                 pins=given.pins.to_bytes(),
                 stream=given.stream,
-                starts=tuple(part.start for part in plan.partitions),
+                spans=tuple(OffsetRange(part.start, part.end) for part in plan.partitions),
                 max_skew_us=options.max_skew_us,
                 known_after_us=plan.known_after_us,
                 replay_id=self.replay_id,
                 block_rows=block_rows,
+                shards=options.workers,
             )
         )
         self._merger: Final = self._maker.merger()
@@ -137,33 +139,28 @@ class _Run:
         self._stages: Final = Stages()
 
     def execute(self, sink: RowSink, progress: ProgressCallback) -> CutCertificate:
-        """Chunk by chunk; while one is written and one is merged, the partitions are folded for the next."""
-        folds = [self._maker.fold(part.partition) for part in self._plan.partitions]
+        """Chunk by chunk; one is taken while the one before is answered, and those before are merged and written."""
+        intakes = [self._maker.intake(part.partition) for part in self._plan.partitions]
+        shards = [self._maker.shard(number) for number in range(self._options.workers)]
         total = sum(span.end - span.start for part in self._plan.partitions for span in part.spans)
         with (
             ThreadPoolExecutor(self._options.workers, "ofs-rows") as workers,
             ThreadPoolExecutor(1, "ofs-rows-write") as writer,
-            ThreadPoolExecutor(1, "ofs-rows-merge") as merger,
             ExitStack() as stack,
         ):
             feeds = [self._feed(part, workers) for part in self._plan.partitions]
             for feed in feeds:
                 stack.callback(feed.stop)
             writing = Behind(writer.submit, self._written_behind_max)
-            merging = Behind(merger.submit)
-            chunk, answering = None, list[Future[Any]]()
-            for following in self._chunks(feeds):
-                answers = [future.result() for future in answering]
-                answering = [workers.submit(self._answer, fold, following) for fold in folds]
-                merging.add(self._merge, chunk, answers, sink, writing)
-                chunk = following
-                self._records_read += len(following)
+            merging = Behind(workers.submit, 1)
+            for chunk, taken, answers in self._answered(self._chunks(feeds), intakes, shards, workers.submit):
+                merging.add(self._merge, chunk, taken, answers, sink, writing)
+                self._records_read += len(chunk)
                 progress(Progress("making rows", self._records_read, total))
-            merging.add(self._merge, chunk, [future.result() for future in answering], sink, writing)
             merging.add(self._merge_rest, sink, writing)
             merging.settle()
             writing.settle()
-        return self._certificate(folds)
+        return self._certificate(intakes)
 
     def record(self, proof: CutCertificate, started_us: int, finished_us: int) -> RowsRunRecord:
         """The run's record; the sink adds what its outputs are."""
@@ -215,16 +212,28 @@ class _Run:
         )
         return Feed(batches, self._maker, workers.submit, self._stages)
 
-    def _answer(self, fold: RowFold, chunk: Any) -> Any:
-        with self._stages.timed("fold"):
-            return fold.answer(chunk)
+    def _answered(
+        self, chunks: Iterator[Any], intakes: Sequence[RowIntake], shards: Sequence[RowShard], submit: Submit
+    ) -> Iterator[tuple[Any, list[Any], list[Any]]]:
+        """Each chunk, what the partitions took of it, and what the shards answer; the next one is taken meanwhile."""
+        submit = self._stages.counted("fold", submit)
+        last, before = None, None  # the chunk that is being taken; the one being answered, and what was taken
+        taking, answering = list[Future[Any]](), list[Future[Any]]()
+        for chunk in chain(chunks, (None, None)):
+            taken = _results(taking)
+            taking = [] if chunk is None else [submit(intake.take, chunk) for intake in intakes]
+            answers = _results(answering)
+            answering = [] if last is None else [submit(shard.answer, last, taken) for shard in shards]
+            if before is not None:
+                yield *before, answers
+            last, before = chunk, None if last is None else (last, taken)
 
-    def _merge(self, chunk: Any, answers: list[Any], sink: RowSink, writing: Behind) -> None:
-        """Merge a chunk and have it written; None is the one before the first."""
-        if chunk is None:
-            return
+    def _merge(
+        self, chunk: Any, taken: list[Any], answers: list[Any], sink: RowSink, writing: Behind
+    ) -> None:
+        """Merge a chunk and have it written."""
         with self._merging():
-            merged = self._merger.merge(chunk, answers)
+            merged = self._merger.merge(chunk, taken, answers)
         self._rows += merged.rows
         self._left_out += merged.left_out
         for block in merged.blocks:
@@ -251,10 +260,13 @@ class _Run:
                 hint="give the feature a smaller scale, or write to topics",
             ) from error
 
-    def _certificate(self, folds: list[Any]) -> CutCertificate:
+    def _certificate(self, intakes: Sequence[RowIntake]) -> CutCertificate:
         info = self._plan.stream
         proof = certificate(
-            [(part, fold.end(part.end)) for part, fold in zip(self._plan.partitions, folds, strict=True)],
+            [
+                (part, intake.end(part.end))
+                for part, intake in zip(self._plan.partitions, intakes, strict=True)
+            ],
             replay_id=self.replay_id,
             max_skew_us=self._options.max_skew_us,
             time_mapping=self._time_mapping,
@@ -264,6 +276,10 @@ class _Run:
         if self._plan.known_after_us is None:
             return proof
         return proof.model_copy(update={"assumptions": (*proof.assumptions, _ONE_COPY)})
+
+
+def _results(futures: Sequence[Future[Any]]) -> list[Any]:
+    return [future.result() for future in futures]
 
 
 def _type_name(field: RowField) -> str:

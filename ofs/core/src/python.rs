@@ -71,7 +71,9 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<rows::PyRowMaker>()?;
     module.add_class::<rows::PyRowBatch>()?;
     module.add_class::<rows::PyRowChunk>()?;
-    module.add_class::<rows::PyRowFold>()?;
+    module.add_class::<rows::PyRowIntake>()?;
+    module.add_class::<rows::PyRowsTaken>()?;
+    module.add_class::<rows::PyRowShard>()?;
     module.add_class::<rows::PyRowAnswers>()?;
     module.add_class::<rows::PyRowMerger>()?;
     module.add_class::<rows::PyRowsMade>()?;

@@ -83,12 +83,12 @@ impl Fold {
         if self.plan.groups.iter().any(|group| group.has_changes) {
             queries.find_repeats();
         }
-        let (asked, origin) = (&queries.asked, &self.origin);
+        let (asked, origin) = (&queries.asked, &self.intake.origin);
         let mut ahead = std::mem::take(&mut self.scratch.ahead);
         ahead.clear();
         ahead.is_own = asked.stream == origin.stream && asked.partition == origin.partition;
         ahead.scopes.clear();
-        ahead.scopes.extend(asked.scopes().iter().map(|pins| self.scope_place(pins)));
+        ahead.scopes.extend(asked.scopes().iter().map(|pins| self.intake.place(pins)));
         ahead.kinds.clear();
         ahead.kinds.extend(asked.key_types().iter().map(|key_type| kind(&self.plan, key_type)));
         ahead
@@ -107,8 +107,8 @@ impl Fold {
     /// Looks up what a record about to be applied contributes to. Bounds: records of a batch come in its order.
     fn look_ahead(&self, batch: &Decoded, item: &Item, ahead: &mut Ahead) {
         let Ok(event) = &item.event else { return };
-        if self.firsts.is_large() {
-            black_box(self.firsts.is_resident(&event.id));
+        if self.intake.firsts.is_large() {
+            black_box(self.intake.firsts.is_resident(&event.id));
         }
         if ahead.facts.is_empty() {
             ahead.facts_from = event.facts_from();

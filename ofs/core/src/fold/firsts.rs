@@ -49,6 +49,12 @@ impl Firsts {
         Firsts { before: count, stored, ..Firsts::default() }
     }
 
+    /// Makes room for so many more.
+    pub fn reserve(&mut self, count: usize) {
+        let Firsts { items, places, dropped, .. } = self;
+        places.reserve(count, |place| slot(&items[place.behind(*dropped)].id));
+    }
+
     /// The first copy of the same event where there was one; else this one is it. `used`: the use at hand.
     /// Bounds: `is_known` holds for the id.
     pub fn meet(&mut self, first: First, used: u32) -> Option<&First> {

@@ -3,7 +3,7 @@
 
 use hashbrown::{HashMap, HashSet};
 
-use super::firsts::Half;
+use super::firsts::{First, Half};
 use super::{Fold, used};
 use crate::decoder::Decoded;
 use crate::keylog::texts::Texts;
@@ -25,8 +25,8 @@ const SLACK: usize = 8;
 impl Fold {
     /// Whether entries are in the store only.
     pub fn is_lazy(&self) -> bool {
-        let scopes = self.scopes.iter().all(|scope| scope.stairs.is_whole());
-        !(scopes && self.firsts.is_whole() && self.keys.iter().all(|keys| keys.is_whole()))
+        let scopes = self.intake.scopes.iter().all(|scope| scope.stairs.is_whole());
+        !(scopes && self.intake.firsts.is_whole() && self.keys.iter().all(|keys| keys.is_whole()))
     }
 
     /// What `apply` of the records from index `first` whose offset is below `limit` lacks; without a record, what
@@ -41,15 +41,15 @@ impl Fold {
         let mut needs = Needs::default();
         let mut reached = limit;
         let mut asked = HashSet::new();
-        let asks_firsts = !self.firsts.is_whole();
+        let asks_firsts = !self.intake.firsts.is_whole();
         if let Some(batch) = batch {
-            self.check_batch(batch)?;
+            self.intake.check_batch(batch)?;
         }
         let items = batch.map_or(&[][..], |batch| batch.items()).iter().skip(first);
         for item in items.take_while(|item| item.offset < limit) {
             reached = item.offset + 1; // at most the limit
             if let (true, Ok(event)) = (asks_firsts, &item.event)
-                && !self.firsts.is_known(&event.id)
+                && !self.intake.firsts.is_known(&event.id)
                 && asked.insert(event.id)
             {
                 needs.keys.push(first_key(&event.id));
@@ -73,7 +73,7 @@ impl Fold {
                         return Err(format!("a query names group {place}, which the plan does not hold"));
                     };
                     if group.key_type == key_type && keys.is_missing(scope, id) && asked.insert((scope, place, id)) {
-                        needs.prefixes.push(contributions_prefix(&self.scopes[scope].digest, group, id));
+                        needs.prefixes.push(contributions_prefix(&self.intake.scopes[scope].digest, group, id));
                     }
                 }
             }
@@ -83,15 +83,15 @@ impl Fold {
 
     /// What `watermarks` lacks for cuts behind the frontier: prefixes of keys.
     pub fn watermark_prefixes(&self) -> Vec<Vec<u8>> {
-        let lacking = self.scopes.iter().filter(|scope| !scope.stairs.is_whole());
+        let lacking = self.intake.scopes.iter().filter(|scope| !scope.stairs.is_whole());
         lacking.map(|scope| steps_prefix(&scope.digest)).collect()
     }
 
     /// Bytes that keys, first copies, steps and texts take, about.
     pub fn resident_bytes(&self) -> usize {
-        let stairs: usize = self.scopes.iter().map(|scope| scope.stairs.bytes()).sum();
+        let stairs: usize = self.intake.scopes.iter().map(|scope| scope.stairs.bytes()).sum();
         let keys: usize = self.keys.iter().map(|keys| keys.bytes()).sum();
-        self.firsts.bytes() + stairs + keys + self.texts.bytes()
+        self.intake.firsts.bytes() + stairs + keys + self.texts.bytes()
     }
 
     /// Drops what was drained, of the oldest use first, until what is resident takes less than `limit_bytes` or nothing
@@ -101,13 +101,13 @@ impl Fold {
             return;
         }
         let target = limit_bytes - limit_bytes / SLACK;
-        self.firsts.drop_supplied();
+        self.intake.firsts.drop_supplied();
         loop {
             let excess = self.resident_bytes().saturating_sub(target);
             let Some(upto) = self.oldest(excess) else { break };
-            self.firsts.drop_used(upto);
+            self.intake.firsts.drop_used(upto);
             self.keys.iter_mut().for_each(|keys| keys.drop_used(upto));
-            self.scopes.iter_mut().for_each(|scope| scope.stairs.drop_used(upto));
+            self.intake.scopes.iter_mut().for_each(|scope| scope.stairs.drop_used(upto));
             if self.texts.bytes() > limit_bytes / SLACK {
                 self.compact_texts();
             }
@@ -121,9 +121,9 @@ impl Fold {
             return None;
         }
         let mut by_use: HashMap<u32, usize> = HashMap::new();
-        let stairs = self.scopes.iter().map(|scope| scope.stairs.droppable());
+        let stairs = self.intake.scopes.iter().map(|scope| scope.stairs.droppable());
         let keys = self.keys.iter().flat_map(|keys| keys.droppable());
-        for (used, bytes) in self.firsts.droppable().chain(stairs).chain(keys).filter(|(_, bytes)| *bytes > 0) {
+        for (used, bytes) in self.intake.firsts.droppable().chain(stairs).chain(keys).filter(|(_, bytes)| *bytes > 0) {
             *by_use.entry(used).or_default() += bytes;
         }
         let mut uses: Vec<(u32, usize)> = by_use.into_iter().collect();
@@ -162,7 +162,7 @@ impl Fold {
         used(self.activity)
     }
 
-    pub(crate) fn supply_first(&mut self, id: Half, first: Option<super::First>) {
-        self.firsts.supply(id, first);
+    pub(crate) fn supply_first(&mut self, id: Half, first: Option<First>) {
+        self.intake.firsts.supply(id, first);
     }
 }

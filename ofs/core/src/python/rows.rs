@@ -15,11 +15,12 @@ use super::columns::{ArrowColumns, Columns, Headers};
 use super::plan::PyPlan;
 use super::value_error;
 use crate::decoder::Decoder;
-use crate::fold::{Fold, Origin};
+use crate::fold::Origin;
+use crate::fold::intake::Intake;
 use crate::pool::Pool;
 use crate::rows::columns::{Column, Values};
 use crate::rows::records::Lines;
-use crate::rows::{Block, Chunk, Form, Job, Made, Merger, Names, RowAnswers, RowBatch};
+use crate::rows::{Block, Chunk, Form, Job, Made, Merger, Names, RowAnswers, RowBatch, RowIntake, Shard, Span, Taken};
 
 /// Makes the parts of a run.
 #[pyclass(name = "RowMaker", module = "ofs._core", frozen)]
@@ -29,7 +30,6 @@ pub struct PyRowMaker {
     decoder: Decoder,
     names: Pool<Names>,
     answers: Pool<Vec<u8>>,
-    starts: Vec<i64>,
     max_skew_us: i64,
 }
 
@@ -46,13 +46,24 @@ pub struct PyRowChunk {
 }
 
 /// The state of one partition.
-#[pyclass(name = "RowFold", module = "ofs._core")]
-pub struct PyRowFold {
-    inner: Fold,
-    pool: Pool<Vec<u8>>,
+#[pyclass(name = "RowIntake", module = "ofs._core")]
+pub struct PyRowIntake {
+    inner: RowIntake,
 }
 
-/// One partition's answers to a chunk.
+/// What a partition took of a chunk.
+#[pyclass(name = "RowsTaken", module = "ofs._core", frozen)]
+pub struct PyRowsTaken {
+    inner: Taken,
+}
+
+/// The logs of some of the keys.
+#[pyclass(name = "RowShard", module = "ofs._core")]
+pub struct PyRowShard {
+    inner: Shard,
+}
+
+/// A shard's answers to a chunk.
 #[pyclass(name = "RowAnswers", module = "ofs._core", frozen)]
 pub struct PyRowAnswers {
     inner: RowAnswers,
@@ -91,22 +102,24 @@ impl PyRowMaker {
         plan: &PyPlan,
         pins: Vec<u8>,
         stream: String,
-        starts: Vec<i64>,
+        spans: Vec<(i64, i64)>,
         max_skew_us: i64,
         known_after_us: Option<i64>,
         replay_id: String,
         block_rows: Option<NonZeroUsize>,
+        shards: NonZeroUsize,
     ) -> PyResult<Self> {
         let form = block_rows.map_or(Form::Records, |rows| Form::Columns { block_rows: rows.get() });
         let plan = Arc::clone(&plan.inner);
         let decoder = Decoder::new(Arc::clone(&plan), &[&pins]);
+        let spans = spans.into_iter().map(|(start, end)| Span { start, end }).collect();
+        let shards = shards.get();
         Ok(PyRowMaker {
-            job: Arc::new(Job { plan, stream, known_after_us, replay_id, form }),
+            job: Arc::new(Job { plan, stream, spans, known_after_us, replay_id, form, shards }),
             pins,
             decoder,
             names: Pool::default(),
             answers: Pool::default(),
-            starts,
             max_skew_us,
         })
     }
@@ -147,12 +160,18 @@ impl PyRowMaker {
         Ok(PyRowChunk { inner })
     }
 
-    fn fold(&self, partition: u32) -> PyResult<PyRowFold> {
-        let start = self.starts.get(partition as usize).ok_or_else(|| value_error("there is no such partition"))?;
+    fn intake(&self, partition: u32) -> PyResult<PyRowIntake> {
+        let span = self.job.spans.get(partition as usize).ok_or_else(|| value_error("there is no such partition"))?;
         let stream = self.job.stream.clone();
-        let origin = Origin { stream, partition, start: *start, max_skew_us: self.max_skew_us };
-        let inner = Fold::new(Arc::clone(&self.job.plan), &[&self.pins], origin).map_err(value_error)?;
-        Ok(PyRowFold { inner, pool: self.answers.clone() })
+        let origin = Origin { stream, partition, start: span.start, max_skew_us: self.max_skew_us };
+        let intake = Intake::new(Arc::clone(&self.job.plan), &[&self.pins], origin).map_err(value_error)?;
+        let offsets = usize::try_from(span.end.saturating_sub(span.start)).unwrap_or(0);
+        Ok(PyRowIntake { inner: RowIntake::new(intake, offsets) })
+    }
+
+    fn shard(&self, number: usize) -> PyResult<PyRowShard> {
+        let inner = Shard::new(Arc::clone(&self.job), number, self.answers.clone()).map_err(value_error)?;
+        Ok(PyRowShard { inner })
     }
 
     fn merger(&self) -> PyRowMerger {
@@ -180,15 +199,29 @@ impl PyRowChunk {
 }
 
 #[pymethods]
-impl PyRowFold {
-    fn answer(&mut self, py: Python<'_>, chunk: &PyRowChunk) -> PyResult<PyRowAnswers> {
-        let inner = py.detach(|| self.inner.answer_rows(&chunk.inner, &self.pool)).map_err(value_error)?;
-        Ok(PyRowAnswers { inner })
+impl PyRowIntake {
+    fn take(&mut self, py: Python<'_>, chunk: &PyRowChunk) -> PyResult<PyRowsTaken> {
+        let inner = py.detach(|| self.inner.take(&chunk.inner)).map_err(value_error)?;
+        Ok(PyRowsTaken { inner })
     }
 
     fn end<'py>(&mut self, py: Python<'py>, to: i64) -> Bound<'py, PyBytes> {
-        let bytes = py.detach(|| self.inner.end_rows(to));
+        let bytes = py.detach(|| self.inner.end(to));
         PyBytes::new(py, &bytes)
+    }
+}
+
+#[pymethods]
+impl PyRowShard {
+    fn answer(
+        &mut self,
+        py: Python<'_>,
+        chunk: &PyRowChunk,
+        taken: Vec<PyRef<'_, PyRowsTaken>>,
+    ) -> PyResult<PyRowAnswers> {
+        let taken: Vec<&Taken> = taken.iter().map(|taken| &taken.inner).collect();
+        let inner = py.detach(|| self.inner.answer(&chunk.inner, &taken)).map_err(value_error)?;
+        Ok(PyRowAnswers { inner })
     }
 }
 
@@ -198,10 +231,12 @@ impl PyRowMerger {
         &mut self,
         py: Python<'_>,
         chunk: &PyRowChunk,
+        taken: Vec<PyRef<'_, PyRowsTaken>>,
         answers: Vec<PyRef<'_, PyRowAnswers>>,
     ) -> PyResult<PyRowsMade> {
+        let taken: Vec<&Taken> = taken.iter().map(|taken| &taken.inner).collect();
         let answers: Vec<&RowAnswers> = answers.iter().map(|answers| &answers.inner).collect();
-        let made = py.detach(|| self.inner.merge(&chunk.inner, &answers)).map_err(value_error)?;
+        let made = py.detach(|| self.inner.merge(&chunk.inner, &taken, &answers)).map_err(value_error)?;
         let Made { rows, left_out, blocks } = made;
         let blocks = blocks.into_iter().map(|block| Py::new(py, PyRows::of(block)?));
         Ok(PyRowsMade { rows, left_out, blocks: blocks.collect::<PyResult<_>>()? })

@@ -1,5 +1,7 @@
 //! Decoded records, and beside them what a row needs of each event: its id, its type, and its key in every group.
 
+use std::hash::{DefaultHasher, Hasher};
+
 use crate::admit::Event;
 use crate::decoder::{Decoded, Decoder, Record};
 use crate::digest::DigestError;
@@ -31,6 +33,14 @@ struct Span {
 struct Named {
     event_id: Span,
     event_type: Span,
+}
+
+/// A key of an event in a group.
+#[derive(Debug, Clone, Copy)]
+pub struct RowKey<'b> {
+    pub text: &'b str,
+    /// The same for the same text, in every process; what depends on it shows in nothing.
+    pub hash: u64,
 }
 
 /// An event with a row.
@@ -86,9 +96,10 @@ impl<'b> RowEvent<'b> {
     }
 
     /// The event's key in a group, whatever its type and the group's conditions.
-    pub fn key(&self, group: usize) -> Option<&'b str> {
+    pub fn key(&self, group: usize) -> Option<RowKey<'b>> {
         let at = self.place.saturating_mul(self.batch.group_count).saturating_add(group);
-        self.batch.names.keys.get(at).copied().flatten().map(|span| self.batch.text(span))
+        let (span, hash) = self.batch.names.keys.get(at).copied().flatten()?;
+        Some(RowKey { text: self.batch.text(span), hash })
     }
 }
 
@@ -98,8 +109,8 @@ pub struct Names {
     /// By record, the place of its row; NO_ROW where it has none.
     places: Vec<u32>,
     rows: Vec<Named>,
-    /// By row and group.
-    keys: Vec<Option<Span>>,
+    /// By row and group, with the hash of the text.
+    keys: Vec<Option<(Span, u64)>>,
     texts: String,
 }
 
@@ -128,7 +139,7 @@ impl Names {
         self.rows.push(named);
         for group in &plan.groups {
             let key = match key_text(event.fields.get(group.key_slot).unwrap_or(&Field::Missing)) {
-                KeyText::Key(key) => Some(self.hold(&key)),
+                KeyText::Key(key) => Some((self.hold(&key), hash(&key))),
                 KeyText::None | KeyText::Invalid => None,
             };
             self.keys.push(key);
@@ -140,4 +151,10 @@ impl Names {
         self.texts.push_str(text);
         Span { start, len: text.len() }
     }
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(text.as_bytes());
+    hasher.finish()
 }

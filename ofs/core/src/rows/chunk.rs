@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::RowBatch;
@@ -13,6 +14,8 @@ pub struct Chunk {
     pub batches: Vec<Option<Arc<RowBatch>>>,
     /// (partition, record of its batch).
     pub order: Vec<(u32, u32)>,
+    /// By partition, where in its batch the chunk begins.
+    starts: Vec<usize>,
     /// By partition, where in its batch the next chunk begins.
     pub positions: Vec<usize>,
 }
@@ -23,6 +26,7 @@ impl Chunk {
         if batches.len() != positions.len() {
             return Err("as many positions as batches are needed".to_owned());
         }
+        let starts = positions.clone();
         let mut heads = BinaryHeap::with_capacity(batches.len());
         let mut room = 0;
         for (partition, (batch, position)) in (0_u32..).zip(batches.iter().zip(&positions)) {
@@ -44,7 +48,7 @@ impl Chunk {
                 order.push((partition, u32::try_from(*position).map_err(|_| "a batch is too long")?));
                 *position += 1;
                 let Some(next) = items.get(*position) else {
-                    return Ok(Chunk { batches, order, positions });
+                    return Ok(Chunk { batches, order, starts, positions });
                 };
                 if rival.is_some_and(|rival| rival < (next.log_ts_us, partition)) {
                     heads.push(Reverse((next.log_ts_us, partition)));
@@ -52,7 +56,19 @@ impl Chunk {
                 }
             }
         }
-        Ok(Chunk { batches, order, positions })
+        Ok(Chunk { batches, order, starts, positions })
+    }
+
+    /// The batch of a partition, and its records in the chunk, which follow one another.
+    pub fn part(&self, partition: usize) -> Option<(&RowBatch, Range<usize>)> {
+        let batch = self.batches.get(partition)?.as_deref()?;
+        Some((batch, *self.starts.get(partition)?..*self.positions.get(partition)?))
+    }
+
+    /// Where in the order a record of a partition stands; behind all where it is none of the chunk.
+    pub fn place(&self, partition: usize, record: usize) -> usize {
+        let sought = |spot: &(u32, u32)| (spot.0 as usize, spot.1 as usize) == (partition, record);
+        self.order.iter().position(sought).unwrap_or(self.order.len())
     }
 
     /// (place in the order, partition, its batch, record).

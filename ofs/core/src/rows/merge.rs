@@ -1,35 +1,16 @@
-//! The answers of all partitions to the events of a chunk, merged into rows.
+//! The answers of all shards to a chunk, merged into rows.
 
 use std::sync::Arc;
 
-use super::batch::RowEvent;
 use super::columns::{Column, Kind, kind_of, push_feature};
+use super::copies::{Copy, copies};
 use super::records::{Lines, Spot};
-use super::{Chunk, RowAnswers};
+use super::{Chunk, Form, Job, RowAnswers, Taken};
 use crate::ir::Merged;
 use crate::ir::standing::Subject;
 use crate::ir::wire::{Corrupt, Reader};
 use crate::ops;
-use crate::plan::{GroupPlan, Plan};
-
-/// What rows are made as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// So many rows a block, at least 1.
-    Columns { block_rows: usize },
-    /// The rows of a chunk a block.
-    Records,
-}
-
-/// What does not change from row to row. `known_after_us`: features are established as of later times; None: of all.
-#[derive(Debug)]
-pub struct Job {
-    pub plan: Arc<Plan>,
-    pub stream: String,
-    pub known_after_us: Option<i64>,
-    pub replay_id: String,
-    pub form: Form,
-}
+use crate::plan::GroupPlan;
 
 /// Makes the rows of one chunk after another. Columns wait until they are a block, which is then handed on whole.
 pub struct Merger {
@@ -85,48 +66,23 @@ impl Merger {
         Merger { job, out, full: Vec::new() }
     }
 
-    /// `answers`: one a partition, in order. Raises, as text, where they are not those of the chunk, or a value has no
-    /// place in its column; nothing is to be merged then any more.
-    pub fn merge(&mut self, chunk: &Chunk, answers: &[&RowAnswers]) -> Result<Made, String> {
+    /// `taken`: one a partition, `answers`: one a shard, in order. Raises, as text, where they are not those of the chunk,
+    /// or a value has no place in its column; nothing is to be merged then any more.
+    pub fn merge(&mut self, chunk: &Chunk, taken: &[&Taken], answers: &[&RowAnswers]) -> Result<Made, String> {
         let job = Arc::clone(&self.job);
         let mut readers: Vec<Reader<'_>> = answers.iter().map(|answers| Reader::new(&answers.bytes)).collect();
-        let mut firsts: Vec<_> = answers.iter().map(|answers| answers.firsts.iter()).collect();
-        let void_from = answers.iter().filter_map(|answers| answers.void_from).min().unwrap_or(usize::MAX);
         let (mut merged, mut scratch) = (Merged::default(), Vec::new());
         let (mut rows, mut left_out) = (0, 0);
-        for (place, partition, batch, item_place) in chunk.walk() {
-            let item = batch.decoded.items().get(item_place).ok_or(Corrupt)?;
-            let (Some(row), Ok(event)) = (batch.row(item_place), &item.event) else { continue };
-            let is_first = *firsts.get_mut(partition).and_then(Iterator::next).ok_or(Corrupt)?;
-            let is_established = job.known_after_us.is_none_or(|after| event.ts_us > after && place < void_from);
-            let is_kept = is_first && is_established;
-            rows += usize::from(is_kept);
-            left_out += usize::from(is_first && !is_established);
-            let as_of_us = event.ts_us;
-            let spot = Spot { stream: &job.stream, partition, offset: item.offset, as_of_us };
-            let mut writer = if is_kept { Some(self.out.open(row, spot)?) } else { None };
-            for (group_place, group) in job.plan.groups.iter().enumerate() {
-                let key = row.key(group_place);
-                if let Some(key) = key {
-                    // all are of one scope
-                    let group_number = u32::try_from(group_place).map_err(|_| Corrupt)?;
-                    merged.reset(group, Subject { pins: &[], group: group_number, key });
-                    for (reader, rank) in readers.iter_mut().zip(0..) {
-                        merged.absorb(group, reader, ops::Frame { as_of_us, rank })?;
-                    }
-                }
-                if let Some(writer) = &mut writer {
-                    if key.is_some() {
-                        merged.close(group, as_of_us)?;
-                    }
-                    writer.add_group(group_place, group, key, &merged, as_of_us, &mut scratch)?;
-                }
+        for copy in copies(&job, chunk, taken) {
+            let copy = copy?;
+            if !copy.is_established {
+                left_out += 1;
+                continue;
             }
-            if let Some(writer) = writer {
-                writer.close(spot);
-                if self.out.is_full() {
-                    self.hand_on();
-                }
+            rows += 1;
+            self.add(&job, &copy, &mut readers, &mut merged, &mut scratch)?;
+            if self.out.is_full() {
+                self.hand_on();
             }
         }
         if readers.iter().any(|reader| !reader.is_empty()) {
@@ -136,6 +92,33 @@ impl Merger {
             self.hand_on();
         }
         Ok(Made { rows, left_out, blocks: std::mem::take(&mut self.full) })
+    }
+
+    fn add<'a>(
+        &mut self,
+        job: &Job,
+        copy: &Copy<'a>,
+        readers: &mut [Reader<'a>],
+        merged: &mut Merged<'a>,
+        scratch: &mut Vec<u8>,
+    ) -> Result<(), String> {
+        let as_of_us = copy.as_of_us;
+        let spot = Spot { stream: &job.stream, partition: copy.partition, offset: copy.offset, as_of_us };
+        let mut writer = self.out.open(copy, spot)?;
+        for (place, group) in job.plan.groups.iter().enumerate() {
+            let key = copy.row.key(place);
+            if let Some(key) = key {
+                // all are of one scope
+                let number = u32::try_from(place).map_err(|_| Corrupt)?;
+                merged.reset(group, Subject { pins: &[], group: number, key: key.text });
+                let reader = readers.get_mut(job.shard_of(key.hash)).ok_or(Corrupt)?;
+                merged.absorb(group, reader, ops::Frame { as_of_us, rank: 0 })?;
+                merged.close(group, as_of_us)?;
+            }
+            writer.add_group(place, group, key.map(|key| key.text), merged, as_of_us, scratch)?;
+        }
+        writer.close(spot);
+        Ok(())
     }
 
     /// The rows that wait, None where there are none.
@@ -194,10 +177,10 @@ impl Out {
         }
     }
 
-    fn open(&mut self, row: RowEvent<'_>, spot: Spot<'_>) -> Result<Writer<'_>, String> {
+    fn open(&mut self, copy: &Copy<'_>, spot: Spot<'_>) -> Result<Writer<'_>, String> {
         match self {
             Out::Lines(lines) => {
-                lines.open(row, spot);
+                lines.open(copy.row, spot);
                 Ok(Writer::Lines(lines))
             }
             Out::Columns { columns, .. } => {
@@ -209,8 +192,8 @@ impl Out {
                 stream.push_text(spot.stream)?;
                 partition.push_i32(i32::try_from(spot.partition).map_err(|_| "a partition has a number too large")?)?;
                 offset.push_i64(spot.offset)?;
-                event_id.push_text(row.event_id())?;
-                event_type.push_text(row.event_type())?;
+                event_id.push_text(copy.row.event_id())?;
+                event_type.push_text(copy.row.event_type())?;
                 as_of.push_i64(spot.as_of_us)?;
                 Ok(Writer::Columns(groups))
             }

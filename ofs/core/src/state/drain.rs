@@ -17,17 +17,17 @@ impl Fold {
     /// Entries that are new or changed since the last drain.
     pub fn drain_state(&mut self) -> Entries {
         let mut entries = Entries::default();
-        let from = self.drained.frontier.unwrap_or(self.origin.start);
+        let from = self.drained.frontier.unwrap_or(self.intake.origin.start);
         if self.drained.frontier.is_none() {
             entries.add(|key| key.push(IDENTITY), |value| self.write_identity(value));
         }
-        for ((group, keys), counts) in self.plan.groups.iter().zip(&mut self.keys).zip(&mut self.counts.groups) {
+        for ((group, keys), counts) in self.plan.groups.iter().zip(&mut self.keys).zip(&mut self.intake.counts.groups) {
             let digest = group_digest(group);
             drain_keys(
                 group,
                 keys,
                 from,
-                &Context { plan: &self.plan, scopes: &self.scopes, texts: &self.texts },
+                &Context { plan: &self.plan, scopes: &self.intake.scopes, texts: &self.texts },
                 &mut entries,
             );
             if std::mem::take(&mut counts.dirty) {
@@ -35,7 +35,7 @@ impl Fold {
                     .add(|key| key.extend([&[LISTS], &digest[..]].concat()), |value| write_group_lists(counts, value));
             }
         }
-        for first in self.firsts.drain() {
+        for first in self.intake.firsts.drain() {
             entries.add(
                 |key| {
                     key.push(FIRST);
@@ -47,10 +47,10 @@ impl Fold {
                 },
             );
         }
-        for scope in &mut self.scopes {
+        for scope in &mut self.intake.scopes {
             drain_steps(scope, &mut entries);
         }
-        for block in self.digest.finished().get(self.drained.blocks..).unwrap_or_default() {
+        for block in self.intake.digest.finished().get(self.drained.blocks..).unwrap_or_default() {
             entries.add(
                 |key| {
                     key.push(BLOCK);
@@ -63,18 +63,18 @@ impl Fold {
             );
         }
         self.drain_open_block(&mut entries);
-        if std::mem::take(&mut self.counts.dirty) {
-            entries.add(|key| key.push(LISTS), |value| write_lists(&self.counts, value));
+        if std::mem::take(&mut self.intake.counts.dirty) {
+            entries.add(|key| key.push(LISTS), |value| write_lists(&self.intake.counts, value));
         }
         entries.add(|key| key.push(META), |value| self.write_meta(value));
-        self.drained.frontier = Some(self.frontier);
-        self.drained.blocks = self.digest.finished().len();
+        self.drained.frontier = Some(self.intake.frontier);
+        self.drained.blocks = self.intake.digest.finished().len();
         entries
     }
 
     /// Adds the record digests of the unfinished block that no drain has handed out.
     fn drain_open_block(&mut self, entries: &mut Entries) {
-        let (block, records) = self.digest.open_records();
+        let (block, records) = self.intake.digest.open_records();
         let from = if self.drained.open.0 == block { self.drained.open.1 } else { 0 };
         if let Some(fresh) = records.get(from..).filter(|fresh| !fresh.is_empty()) {
             entries.add(
@@ -93,28 +93,29 @@ impl Fold {
 
     fn write_identity(&self, out: &mut Vec<u8>) {
         put_bytes(out, ENGINE_FORMAT.as_bytes());
-        put_bytes(out, self.origin.stream.as_bytes());
-        put_u64(out, u64::from(self.origin.partition));
-        put_i64(out, self.origin.start);
-        put_i64(out, self.origin.max_skew_us);
+        put_bytes(out, self.intake.origin.stream.as_bytes());
+        put_u64(out, u64::from(self.intake.origin.partition));
+        put_i64(out, self.intake.origin.start);
+        put_i64(out, self.intake.origin.max_skew_us);
         put_len(out, self.plan.groups.len());
         self.plan.groups.iter().for_each(|group| put_bytes(out, group.digest.as_bytes()));
-        put_len(out, self.scopes.len());
-        self.scopes.iter().for_each(|scope| put_bytes(out, &scope.pins));
+        put_len(out, self.intake.scopes.len());
+        self.intake.scopes.iter().for_each(|scope| put_bytes(out, &scope.pins));
     }
 
     fn write_meta(&self, out: &mut Vec<u8>) {
-        put_i64(out, self.frontier);
-        put_i64(out, self.digest.last_offset().unwrap_or(-1));
-        let (block, records) = self.digest.open_records();
+        put_i64(out, self.intake.frontier);
+        put_i64(out, self.intake.digest.last_offset().unwrap_or(-1));
+        let (block, records) = self.intake.digest.open_records();
         put_u64(out, block);
         put_len(out, records.len());
-        put_len(out, self.digest.finished().len());
-        put_len(out, self.firsts.len());
-        put_len(out, self.counts.groups.iter().map(|group| group.usable as usize).sum());
-        write_counts(&self.counts, out);
+        put_len(out, self.intake.digest.finished().len());
+        put_len(out, self.intake.firsts.len());
+        put_len(out, self.intake.counts.groups.iter().map(|group| group.usable as usize).sum());
+        write_counts(&self.intake.counts, out);
         // sorted, so that a state does not tell in which order groups and scopes were given
-        let mut groups: Vec<(&GroupPlan, &GroupCounts)> = self.plan.groups.iter().zip(&self.counts.groups).collect();
+        let mut groups: Vec<(&GroupPlan, &GroupCounts)> =
+            self.plan.groups.iter().zip(&self.intake.counts.groups).collect();
         groups.sort_by(|left, right| left.0.digest.cmp(&right.0.digest));
         groups.iter().for_each(|(group, _)| put_bytes(out, group.digest.as_bytes()));
         for (_, counts) in groups {
@@ -122,7 +123,7 @@ impl Fold {
             put_u64(out, counts.filtered);
             counts.odd.iter().for_each(|listing| put_u64(out, listing.count));
         }
-        let mut scopes: Vec<&Scope> = self.scopes.iter().collect();
+        let mut scopes: Vec<&Scope> = self.intake.scopes.iter().collect();
         scopes.sort_by_key(|scope| scope.digest);
         for scope in scopes {
             out.extend_from_slice(&scope.digest);

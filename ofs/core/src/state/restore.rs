@@ -54,16 +54,16 @@ impl Fold {
     pub fn restore(plan: Arc<Plan>, scopes: &[&[u8]], entries: &[(&[u8], &[u8])]) -> Restored<Fold> {
         let (mut fold, meta) = Fold::of_entries(plan, scopes, entries)?;
         let found = [
-            fold.firsts.len(),
-            fold.scopes.iter().map(|scope| scope.stairs.len()).sum(),
+            fold.intake.firsts.len(),
+            fold.intake.scopes.iter().map(|scope| scope.stairs.len()).sum(),
             fold.keys.iter().map(|keys| keys.contributions()).sum(),
         ];
         let steps = meta.stairs.iter().map(|(count, _)| count).sum();
         if found != [meta.firsts, steps, meta.contributions] {
             return Err(RestoreError::Damaged);
         }
-        fold.firsts.set_drained();
-        fold.scopes.iter_mut().for_each(|scope| {
+        fold.intake.firsts.set_drained();
+        fold.intake.scopes.iter_mut().for_each(|scope| {
             scope.stairs.drain();
         });
         fold.keys.iter_mut().for_each(|keys| keys.set_drained());
@@ -77,11 +77,11 @@ impl Fold {
             return Err(RestoreError::NotResident);
         }
         let (mut fold, meta) = Fold::of_entries(plan, scopes, entries)?;
-        fold.firsts = Firsts::opened(meta.firsts);
-        for (scope, (count, max_us)) in fold.scopes.iter_mut().zip(&meta.stairs) {
+        fold.intake.firsts = Firsts::opened(meta.firsts);
+        for (scope, (count, max_us)) in fold.intake.scopes.iter_mut().zip(&meta.stairs) {
             scope.stairs = Stairs::opened(*count, *max_us, meta.frontier);
         }
-        for (keys, counts) in fold.keys.iter_mut().zip(&fold.counts.groups) {
+        for (keys, counts) in fold.keys.iter_mut().zip(&fold.intake.counts.groups) {
             if counts.usable > 0 {
                 *keys = Keys::opened();
             }
@@ -104,11 +104,11 @@ impl Fold {
         if loader.blocks.len() != meta.blocks || loader.records.len() != meta.open.1 {
             return Err(RestoreError::Damaged);
         }
-        fold.frontier = meta.frontier;
-        fold.digest = RangeDigest::from_parts(meta.last_offset, loader.blocks, meta.open.0, loader.records)
+        fold.intake.frontier = meta.frontier;
+        fold.intake.digest = RangeDigest::from_parts(meta.last_offset, loader.blocks, meta.open.0, loader.records)
             .map_err(|_| RestoreError::Damaged)?;
-        meta.fill(&mut fold.counts);
-        if !has_whole_lists(&fold.counts) {
+        meta.fill(&mut fold.intake.counts);
+        if !has_whole_lists(&fold.intake.counts) {
             return Err(RestoreError::Damaged);
         }
         fold.drained = Drained { frontier: Some(meta.frontier), blocks: meta.blocks, open: meta.open };
@@ -189,14 +189,14 @@ impl Meta {
                 listing.count = reader.u64()?;
             }
         }
-        let mut stairs = vec![(0, None); fold.scopes.len()];
-        for _ in &fold.scopes {
+        let mut stairs = vec![(0, None); fold.intake.scopes.len()];
+        for _ in &fold.intake.scopes {
             let digest = reader.array::<32>()?;
-            let place = fold.scopes.iter().position(|scope| scope.digest == digest).ok_or(Corrupt)?;
+            let place = fold.intake.scopes.iter().position(|scope| scope.digest == digest).ok_or(Corrupt)?;
             stairs[place] = (reader.len()?, read_optional(&mut reader)?);
         }
         let meta = Meta { frontier, last_offset, open, blocks, firsts, contributions, counts, stairs };
-        if reader.is_empty() && meta.fits(fold.origin.start) { Ok(meta) } else { Err(RestoreError::Damaged) }
+        if reader.is_empty() && meta.fits(fold.intake.origin.start) { Ok(meta) } else { Err(RestoreError::Damaged) }
     }
 
     /// No count exceeds the offsets since the start, so that none can overflow later.
@@ -269,7 +269,7 @@ impl Loader {
         let digests = fold.plan.groups.iter().map(group_digest);
         Loader {
             groups: digests.enumerate().map(|(place, digest)| (digest, place)).collect(),
-            scopes: fold.scopes.iter().enumerate().map(|(place, scope)| (scope.digest, place)).collect(),
+            scopes: fold.intake.scopes.iter().enumerate().map(|(place, scope)| (scope.digest, place)).collect(),
             kinds: fold.plan.groups.iter().map(|group| column_kinds(&fold.plan, group)).collect(),
             blocks: Vec::new(),
             open: open.0,
@@ -283,10 +283,10 @@ impl Loader {
         let mut value = Reader::new(value);
         match key.u8()? {
             IDENTITY | META => return Ok(()),
-            LISTS if key.is_empty() => read_lists(&mut value, &mut fold.counts)?,
+            LISTS if key.is_empty() => read_lists(&mut value, &mut fold.intake.counts)?,
             LISTS => {
                 let place = *self.groups.get(&key.array::<32>()?).ok_or(Corrupt)?;
-                let group = fold.counts.groups.get_mut(place).ok_or(Corrupt)?;
+                let group = fold.intake.counts.groups.get_mut(place).ok_or(Corrupt)?;
                 for listing in &mut group.odd {
                     read_offsets(&mut value, listing)?;
                 }
@@ -294,12 +294,12 @@ impl Loader {
             CONTRIBUTIONS => self.load_contributions(fold, &mut key, &mut value)?,
             FIRST => {
                 let first = read_first(key.array()?, &mut value)?;
-                fold.firsts.meet(first, 0);
+                fold.intake.firsts.meet(first, 0);
             }
             STEPS => {
                 let place = *self.scopes.get(&key.array::<32>()?).ok_or(Corrupt)?;
                 key.array::<8>()?;
-                let scope = fold.scopes.get_mut(place).ok_or(Corrupt)?;
+                let scope = fold.intake.scopes.get_mut(place).ok_or(Corrupt)?;
                 let mut steps = Vec::new();
                 read_steps(&mut value, &mut steps)?;
                 steps.iter().for_each(|(offset, time_us)| scope.stairs.observe(*offset, *time_us));

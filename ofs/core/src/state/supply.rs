@@ -52,7 +52,7 @@ impl Fold {
     fn supply_scanned(&mut self, prefix: &[u8], entries: &[Entry<'_>]) -> Decoded<()> {
         let mut reader = Reader::new(prefix);
         let (tag, pins) = (reader.u8()?, reader.array::<32>()?);
-        let scope = self.scopes.iter().position(|scope| scope.digest == pins).ok_or(Corrupt)?;
+        let scope = self.intake.scopes.iter().position(|scope| scope.digest == pins).ok_or(Corrupt)?;
         match tag {
             CONTRIBUTIONS => {
                 let digest = reader.array::<32>()?;
@@ -70,7 +70,7 @@ impl Fold {
                     read_steps(&mut value?, &mut steps)?;
                 }
                 let used = self.supply_use();
-                let stairs = &mut self.scopes.get_mut(scope).ok_or(Corrupt)?.stairs;
+                let stairs = &mut self.intake.scopes.get_mut(scope).ok_or(Corrupt)?.stairs;
                 stairs.touch(used);
                 if stairs.supply(&steps) { Ok(()) } else { Err(Corrupt) }
             }
@@ -87,7 +87,7 @@ impl Fold {
         entries: &[Entry<'_>],
     ) -> Decoded<()> {
         let (used, drained) = (self.supply_use(), self.drained.frontier.unwrap_or(i64::MIN));
-        let Fold { plan, texts, keys, origin, .. } = self;
+        let Fold { plan, texts, keys, intake, .. } = self;
         let (group, keys) = (plan.groups.get(group_place).ok_or(Corrupt)?, keys.get_mut(group_place).ok_or(Corrupt)?);
         if !keys.is_missing(scope, key) {
             return Ok(());
@@ -99,7 +99,7 @@ impl Fold {
             let mut value = value?;
             while !value.is_empty() {
                 let (time_us, offset, log_ts_us) = read_contribution(&mut value, &kinds, texts, &mut columns)?;
-                if !(origin.start..drained).contains(&offset) {
+                if !(intake.origin.start..drained).contains(&offset) {
                     return Err(Corrupt);
                 }
                 log.insert(&Contribution { time_us, offset, log_ts_us, values: &columns }, &group.keeps);
@@ -111,7 +111,7 @@ impl Fold {
 
     /// Whether a record at this offset is part of what was drained.
     fn has_drained(&self, offset: i64) -> bool {
-        self.drained.frontier.is_some_and(|frontier| (self.origin.start..frontier).contains(&offset))
+        self.drained.frontier.is_some_and(|frontier| (self.intake.origin.start..frontier).contains(&offset))
     }
 }
 
