@@ -381,8 +381,8 @@ class RowMerger:
     """Makes the rows of one chunk after another; columns wait until they are a block."""
 
     def merge(self, chunk: RowChunk, taken: Sequence[RowsTaken], answers: Sequence[RowAnswers]) -> RowsMade:
-        """`taken`: one a partition, `answers`: one a shard, in order. Raises ValueError where a value has no place in its column; the merger
-        is of no use then."""
+        """`taken`: one a partition, `answers`: one a shard, in order. Raises ValueError where a value has no place in
+        its column; the merger is of no use then."""
     def rest(self) -> Rows | None:
         """The rows that wait, if there are any."""
 

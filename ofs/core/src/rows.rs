@@ -86,3 +86,47 @@ impl Job {
 pub(crate) fn corrupt() -> String {
     Corrupt.into()
 }
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use crate::plan::tests::plan_of_counts;
+
+    pub fn job(spans: &[(i64, i64)], shards: usize) -> Job {
+        Job {
+            plan: plan_of_counts(),
+            stream: "events".to_owned(),
+            spans: spans.iter().map(|(start, end)| Span { start: *start, end: *end }).collect(),
+            known_after_us: None,
+            replay_id: String::new(),
+            form: Form::Records,
+            shards,
+        }
+    }
+
+    #[test]
+    fn offsets_of_all_partitions_stand_one_partition_behind_the_other() {
+        let spans = [(5, 8), (0, 0), (100, 102), (0, 1)];
+        let bases = job(&spans, 1).bases().unwrap();
+        let numbers: Vec<i64> =
+            spans.iter().zip(&bases).flat_map(|((start, end), base)| (*start..*end).map(move |at| base + at)).collect();
+        assert_eq!(numbers, [0, 1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn more_offsets_than_a_number_tells_are_refused() {
+        assert_eq!(job(&[(7, i64::MAX), (0, 7)], 1).bases(), Ok(vec![-7, i64::MAX - 7]));
+        assert!(job(&[(7, i64::MAX), (0, 8)], 1).bases().is_err());
+        assert!(job(&[(0, i64::MAX), (0, 1), (0, 0)], 1).bases().is_err());
+    }
+
+    #[test]
+    fn every_key_is_of_one_shard() {
+        for shards in [1, 2, 3] {
+            let job = job(&[], shards);
+            let found: Vec<usize> = (0..99).map(|hash| job.shard_of(hash)).collect();
+            assert!((0..shards).all(|shard| found.contains(&shard)) && found.iter().all(|shard| *shard < shards));
+        }
+        assert_eq!(job(&[], 3).shard_of(u64::MAX), 0);
+    }
+}

@@ -9,6 +9,7 @@ from ofs.errors import NotCheckableError, UsageError
 from ofs.features import Locked
 from ofs.planner.rows import plan_rows, rows_id, rows_request
 from ofs.ports import StreamInfo
+from ofs.units import INT64_MAX
 from tests.golden.admission_cases import PINS
 from tests.unit.planner.facts import HOUR, REGISTRY, SECOND, partition, stream
 
@@ -66,6 +67,14 @@ def test_a_gap_is_named() -> None:
     compacted = stream(partition(0, 9, (6, 9)), compacted=True)
     with pytest.raises(NotCheckableError, match=r"STREAM_COMPACTED: events/0 lacks \[0, 6\)"):
         plan_rows(compacted, locked("hour"), max_skew_us=0)
+
+
+def test_partitions_have_no_more_offsets_than_one_number_tells() -> None:
+    """Their offsets are numbered one partition behind the other."""
+    most = stream(partition(0, INT64_MAX - 2), partition(0, 2, number=1))
+    assert len(plan_rows(most, locked("ever"), max_skew_us=0).partitions) == 2
+    with pytest.raises(UsageError, match="more than 63 bits"):
+        plan_rows(stream(*most.partitions, partition(0, 1, number=2)), locked("ever"), max_skew_us=0)
 
 
 def test_groups_are_given_each_in_one_version() -> None:

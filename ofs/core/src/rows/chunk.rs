@@ -106,6 +106,11 @@ mod tests {
         let batches = vec![batch(&[5, 1, 9]), batch(&[5, 6]), None];
         let first = Chunk::arrive(batches.clone(), vec![0, 0, 0]);
         assert_eq!(order(first), (vec![(0, 0), (0, 1), (1, 0), (1, 1)], vec![2, 2, 0]));
+        let part = |chunk: &Chunk, partition| chunk.part(partition).map(|(batch, records)| (batch.len(), records));
+        let chunk = Chunk::arrive(batches.clone(), vec![1, 0, 0]).unwrap();
+        assert_eq!(chunk.order, [(0, 1), (1, 0), (1, 1)]);
+        assert_eq!([0, 1, 2, 3].map(|place| part(&chunk, place)), [Some((3, 1..2)), Some((2, 0..2)), None, None]);
+        assert_eq!([(0, 1), (1, 1), (0, 2)].map(|(place, record)| chunk.place(place, record)), [0, 2, 3]);
         let second = Chunk::arrive(vec![batches[0].clone(), batch(&[9]), None], vec![2, 0, 0]);
         assert_eq!(order(second), (vec![(0, 2)], vec![3, 0, 0]));
         let last = Chunk::arrive(vec![None, batch(&[9, 2]), None], vec![0, 0, 0]);

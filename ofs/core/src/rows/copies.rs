@@ -70,3 +70,75 @@ pub fn copies<'c>(
         Some(Ok(Copy { partition, batch: &batch.decoded, offset, as_of_us, row, is_established, given }))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::decoder::{Decoder, Record};
+    use crate::plan::tests::plan_of_counts;
+    use crate::pool::Pool;
+    use crate::rows::RowBatch;
+    use crate::rows::tests::job;
+
+    const PINS: &str = concat!(
+        r#""manifest_fingerprint":"00000000000000000000000000000000000000000000000000000000000000ff","#,
+        r#""parameter_hash":"1111111111111111111111111111111111111111111111111111111111111111","#,
+        r#""run_id":"22222222222222222222222222222222","scenario_id":"s1","seed":7"#,
+    );
+
+    /// Events at these times, logged then too.
+    fn batch(times: &[i64]) -> Option<Arc<RowBatch>> {
+        let pins = format!("{{{PINS}}}");
+        let decoder = Decoder::new(plan_of_counts(), &[pins.as_bytes()]);
+        let event = |time_us| {
+            let head = format!(r#""event_id":"e{time_us}","event_type":"t","ts_utc":"1970-01-01T00:00:0{time_us}Z""#);
+            format!("{{{head},{PINS},\"payload\":{{}}}}")
+        };
+        let values: Vec<String> = times.iter().map(event).collect();
+        let records = (0_i64..).zip(times.iter().zip(&values)).map(|(offset, (log_ts_us, value))| {
+            let value = Some(value.as_bytes());
+            (Record { offset, log_ts_us: *log_ts_us, ts_type: 1, key: None, value }, std::iter::empty())
+        });
+        RowBatch::decode(&decoder, &Pool::default(), records).ok().map(Arc::new)
+    }
+
+    fn first(record: u32, as_of_us: i64, given_from: u32) -> First {
+        First { record, given_from, offset: i64::from(record), as_of_us }
+    }
+
+    fn given(cells: usize) -> Given {
+        Given { group: 0, cells }
+    }
+
+    /// (partition, as-of, whether it is established, cells of what is given).
+    fn found(job: &Job, chunk: &Chunk, taken: &[&Taken]) -> Result<Vec<(usize, i64, bool, Vec<usize>)>, String> {
+        let cells = |copy: &Copy<'_>| copy.given.iter().map(|given| given.cells).collect();
+        let copies = copies(job, chunk, taken);
+        copies.map(|copy| copy.map(|c| (c.partition, c.as_of_us, c.is_established, cells(&c)))).collect()
+    }
+
+    #[test]
+    fn first_copies_come_in_the_order_of_arrival_each_with_what_it_gives() {
+        let chunk = Chunk::arrive(vec![batch(&[1, 4, 9]), batch(&[2, 3])], vec![0, 0]).unwrap();
+        let one = Taken { firsts: vec![first(1, 4, 0)], given: vec![given(7)], void_from: None };
+        let firsts = vec![first(0, 2, 0), first(1, 3, 2)];
+        let two = Taken { firsts, given: vec![given(5), given(6)], void_from: Some(2) };
+        let mut job = job(&[(0, 3), (0, 2)], 1);
+        assert_eq!(found(&job, &chunk, &[&one, &two]), Ok(vec![(1, 2, true, vec![5, 6]), (1, 3, true, vec![])]));
+        job.known_after_us = Some(1);
+        assert_eq!(found(&job, &chunk, &[&one, &two]), Ok(vec![(1, 2, true, vec![5, 6]), (1, 3, false, vec![])]));
+        job.known_after_us = Some(2);
+        assert_eq!(found(&job, &chunk, &[&one, &two]), Ok(vec![(1, 2, false, vec![5, 6]), (1, 3, false, vec![])]));
+        let second = Chunk::arrive(vec![batch(&[1, 4, 9]), batch(&[9])], vec![1, 0]).unwrap();
+        assert_eq!(found(&job, &second, &[&one, &Taken::default()]), Ok(vec![(0, 4, true, vec![7])]));
+    }
+
+    #[test]
+    fn what_was_taken_of_another_chunk_is_refused() {
+        let chunk = Chunk::arrive(vec![batch(&[1, 4])], vec![0]).unwrap();
+        let taken = Taken { firsts: vec![first(0, 1, 3)], given: vec![given(7)], void_from: None };
+        assert!(found(&job(&[(0, 2)], 1), &chunk, &[&taken]).is_err());
+    }
+}

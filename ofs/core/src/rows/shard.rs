@@ -72,7 +72,8 @@ impl Shard {
                         Known::Log(log) => {
                             ir::answer(group, log, &self.texts, ask, &mut self.spots, &mut answers.bytes)
                         }
-                        Known::Nothing | Known::Missing => answers.bytes.push(ir::NOTHING),
+                        Known::Nothing => answers.bytes.push(ir::NOTHING),
+                        Known::Missing => return Err(corrupt()), // there is no store
                     }
                 }
                 if let Some(given) = given {
