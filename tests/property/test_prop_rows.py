@@ -20,9 +20,10 @@ from ofs.runtime.rows import RowsOptions
 from ofs.semantics import Group
 from ofs.semantics.rows import EventRow, LoggedRecord, RowScope, arrival_order, event_rows
 from ofs.sinks.rows_memory import RowsMemorySink
+from ofs.sources.memory import MemoryLog, Record
 from ofs.units import OffsetRange, format_timestamp_us, next_offset
 from tests.property.harness import decision_lines, run
-from tests.property.worlds import PINS, World, make_world
+from tests.property.worlds import EPOCH, PINS, World, make_world
 from topologies.bounded_replay import BoundedRows
 
 CHANCE = st.randoms(use_true_random=False)
@@ -40,6 +41,17 @@ features:
   - {name: last, op: last, field: payload.i, type: int, window: 1s}
 """,
     "near.yaml",
+)
+ENDS = read_definition(
+    b"""
+feature_group: ends
+version: v1
+key: {type: account, field: payload.key}
+event_types: [auth]
+features:
+  - {name: all, op: last_k, k: 9, field: payload.i, type: int, window: 2s}
+""",
+    "ends.yaml",
 )
 SCOPE = CanonicalPins.model_validate(PINS[0])
 
@@ -154,6 +166,42 @@ def test_rows_do_not_depend_on_batch_size_or_workers(chance: random.Random, work
     for batch_size in (1, 7):
         found = make_rows(world, engine="auto", batch_size=batch_size, workers=workers)
         assert (found.rows, found.certificate) == (whole.rows, whole.certificate)
+
+
+@given(chance=CHANCE, workers=st.sampled_from((1, 2)))
+def test_contributions_of_one_time_follow_partitions_then_offsets(
+    chance: random.Random, workers: int
+) -> None:
+    """Whichever arrives first, whatever its offset: of equal event times the order is that of a snapshot (L1)."""
+    log = MemoryLog()
+    log.create(STREAM, 3)
+    spots = [(partition, offset) for partition in range(3) for offset in (0, 3, 9)]
+    times = {partition: sorted(chance.sample(range(100), 3)) for partition in range(3)}
+    for partition, offset in spots:
+        log_ts_us = EPOCH + times[partition][(0, 3, 9).index(offset)]
+        log.append(
+            STREAM, partition, Record(_one_time(partition, offset), log_ts_us=log_ts_us, offset=offset)
+        )
+    last = Record(_one_time(0, 10, later_us=1), log_ts_us=EPOCH + 100, offset=10)
+    log.append(STREAM, 0, last)
+    world = World(log, [ENDS], [], {STREAM: 3})
+    for engine in ("reference", "auto"):
+        rows = make_rows(world, engine=engine, batch_size=chance.choice((1, 7)), workers=workers).rows
+        features = json.loads(rows[-1][1])["groups"]["ends"]["features"]
+        assert features == {"all": [10 * partition + offset for partition, offset in spots]}
+
+
+def _one_time(partition: int, offset: int, later_us: int = 0) -> bytes:
+    """An event of the key A, whose value tells where it stands."""
+    return jcs(
+        {
+            **PINS[0],
+            "event_id": f"{partition}:{offset}",
+            "event_type": "auth",
+            "ts_utc": format_timestamp_us(EPOCH + later_us),
+            "payload": {"key": "A", "i": 10 * partition + offset},
+        }
+    )
 
 
 @given(chance=CHANCE)
