@@ -97,6 +97,7 @@ impl Fold {
     /// `items`: of the batch, about to be applied. `queries`: about to be answered up to the last of them.
     pub(super) fn read_ahead(&self, batch: &Decoded, items: &[Item], queries: &Queries, ahead: &mut Ahead) {
         ahead.clear();
+        self.intake.look_ahead(items);
         items.iter().for_each(|item| self.look_ahead(batch, item, ahead));
         if let Some(last) = items.last() {
             self.look_at_rows(queries, last.offset, ahead);
@@ -107,9 +108,6 @@ impl Fold {
     /// Looks up what a record about to be applied contributes to. Bounds: records of a batch come in its order.
     fn look_ahead(&self, batch: &Decoded, item: &Item, ahead: &mut Ahead) {
         let Ok(event) = &item.event else { return };
-        if self.intake.firsts.is_large() {
-            black_box(self.intake.firsts.is_resident(&event.id));
-        }
         if ahead.facts.is_empty() {
             ahead.facts_from = event.facts_from();
         }

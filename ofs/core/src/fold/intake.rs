@@ -1,6 +1,7 @@
 //! What a partition alone decides of its records, in offset order: which hold events, which of those are first copies, and
 //! what these contribute to groups; all of it is counted for the certificate.
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -112,6 +113,14 @@ impl Intake {
         if to > self.frontier {
             self.counts.hole(self.frontier, to);
             self.frontier = to;
+        }
+    }
+
+    /// Looks up at once which of the next records are copies, where that may wait for memory; what is found means nothing.
+    pub fn look_ahead(&self, items: &[Item]) {
+        if self.firsts.is_large() {
+            let events = items.iter().filter_map(|item| item.event.as_ref().ok());
+            black_box(events.filter(|event| self.firsts.is_resident(&event.id)).count());
         }
     }
 

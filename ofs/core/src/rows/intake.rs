@@ -1,7 +1,8 @@
 //! A partition on its way through a chunk: it takes its own records.
 
-use super::Chunk;
 use super::copies::{First, Given, Taken};
+use super::{Chunk, USED};
+use crate::fold::ahead::STRETCH;
 use crate::fold::intake::{FirstCopy, Intake};
 
 /// For so many first copies there is room from the beginning, at most.
@@ -29,13 +30,18 @@ impl RowIntake {
         let batch = &batch.decoded;
         self.intake.check_batch(batch)?;
         taken.firsts.reserve(records.len());
-        for (record, item) in records.clone().zip(batch.items().get(records).unwrap_or_default()) {
-            self.intake.reach(item.offset)?;
-            if let Some(first) = self.intake.take(batch, item, 0)? {
-                self.add(record, &first, &mut taken)?;
-            }
-            if taken.void_from.is_none() && self.is_void() {
-                taken.void_from = Some(chunk.place(own, record).saturating_add(1));
+        let mut record = records.start;
+        for stretch in batch.items().get(records).unwrap_or_default().chunks(STRETCH) {
+            self.intake.look_ahead(stretch);
+            for item in stretch {
+                self.intake.reach(item.offset)?;
+                if let Some(first) = self.intake.take(batch, item, USED)? {
+                    self.add(record, &first, &mut taken)?;
+                }
+                record += 1;
+                if taken.void_from.is_none() && self.is_void() {
+                    taken.void_from = Some(chunk.place(own, record - 1).saturating_add(1));
+                }
             }
         }
         Ok(taken)

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use super::copies::{Copy, Given, Taken, copies};
-use super::{Chunk, Job, RowAnswers, corrupt};
+use super::{Chunk, Job, RowAnswers, USED, corrupt};
 use crate::fold::ahead::STRETCH;
 use crate::fold::keys::{Glimpse, Keys, Known, Sought};
 use crate::fold::read_values;
@@ -17,8 +17,6 @@ use crate::queries::next_stream;
 
 /// The place of the pins that rows are made for.
 const SCOPE: usize = 0;
-/// Nothing is dropped, so uses need not be told apart.
-const USED: u32 = 0;
 /// All that was added was there before.
 const ALL: Sight = Sight { cut: i64::MAX, logged_before_us: None };
 
