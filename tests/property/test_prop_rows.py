@@ -23,7 +23,7 @@ from ofs.sinks.rows_memory import RowsMemorySink
 from ofs.sources.memory import MemoryLog, Record
 from ofs.units import OffsetRange, format_timestamp_us, next_offset
 from tests.property.harness import decision_lines, run
-from tests.property.worlds import EPOCH, PINS, World, make_world
+from tests.property.worlds import EPOCH, PINS, SECOND, World, make_world
 from topologies.bounded_replay import BoundedRows
 
 CHANCE = st.randoms(use_true_random=False)
@@ -180,9 +180,9 @@ def test_contributions_of_one_time_follow_partitions_then_offsets(
     for partition, offset in spots:
         log_ts_us = EPOCH + times[partition][(0, 3, 9).index(offset)]
         log.append(
-            STREAM, partition, Record(_one_time(partition, offset), log_ts_us=log_ts_us, offset=offset)
+            STREAM, partition, Record(_event_at(partition, offset), log_ts_us=log_ts_us, offset=offset)
         )
-    last = Record(_one_time(0, 10, later_us=1), log_ts_us=EPOCH + 100, offset=10)
+    last = Record(_event_at(0, 10, later_us=1), log_ts_us=EPOCH + 100, offset=10)
     log.append(STREAM, 0, last)
     world = World(log, [ENDS], [], {STREAM: 3})
     for engine in ("reference", "auto"):
@@ -191,7 +191,24 @@ def test_contributions_of_one_time_follow_partitions_then_offsets(
         assert features == {"all": [10 * partition + offset for partition, offset in spots]}
 
 
-def _one_time(partition: int, offset: int, later_us: int = 0) -> bytes:
+@pytest.mark.parametrize("engine", ["reference", "auto"])
+@pytest.mark.parametrize("batch_size", [1, 2, 1000])
+def test_rows_behind_a_record_beyond_the_skew_are_left_out(engine: str, batch_size: int) -> None:
+    """Where a head is gone, a record logged too early for its time leaves all rows behind it in doubt, not its own."""
+    log = MemoryLog()
+    log.create(STREAM, 2)
+    logged_s = {(0, 1): 0, (0, 2): 10, (1, 0): 11, (0, 3): 20, (0, 4): 21, (1, 1): 22}
+    for (partition, offset), log_s in logged_s.items():
+        later_us = (log_s + (5 if offset == 3 else 0)) * SECOND
+        value = _event_at(partition, offset, later_us)
+        log.append(STREAM, partition, Record(value, log_ts_us=EPOCH + log_s * SECOND, offset=offset))
+    log.delete_records(STREAM, 0, 1)
+    world = World(log, [NEAR], [], {STREAM: 2})
+    lines = truncated_rows(world, engine, batch_size, SECOND)
+    assert [where(line) for line in lines] == [(0, 2), (1, 0), (0, 3)]
+
+
+def _event_at(partition: int, offset: int, later_us: int = 0) -> bytes:
     """An event of the key A, whose value tells where it stands."""
     return jcs(
         {
