@@ -152,6 +152,8 @@ class _Run:
         self._request: Final = request
         self._stages: Final = stages
         self._reasons: Final[Reasons] = dict(plan.reasons)
+        shapes = batch.decisions.shapes()
+        self._has_watermarks: Final = any(shape.as_of_basis == "watermark" for shape in shapes)
 
     def execute(
         self,
@@ -258,20 +260,30 @@ class _Run:
         writer: OutcomeWriter,
         progress: ProgressCallback,
     ) -> None:
-        """Chunk by chunk; while one is assembled the tasks fold for the next, and the one before it is written."""
-        total = len(self._batch.decisions)
-        spans = list(chunks(total, self._options.batch_size))
+        """Chunk by chunk: one is folded as soon as the one before it is, so that no worker waits for a chunk to end.
+
+        One is assembled while the tasks fold for the next, and written while the next is assembled.
+        """
+        spans = list(chunks(len(self._batch.decisions), self._options.batch_size))
         folding = self._fold(tasks, workers, spans[0]) if spans else []
         written = Behind(writing.submit)
+
+        def hand_on(jobs: list[Future[Assembled]]) -> None:
+            assembled = [job.result() for job in jobs]
+            if assembled:
+                written.add(self._write, writer, assembled)
+                progress(Progress("replaying", assembled[-1].hi, len(self._batch.decisions)))
+
+        before: list[Future[Assembled]] = []
         for number, span in enumerate(spans):
-            answers = self._answers(tasks, workers, span, folding)
+            answers = self._answers(tasks, workers, span, folding, before)
             # the decision set is changed above only, where no job asks it
             folding = self._fold(tasks, workers, spans[number + 1]) if number + 1 < len(spans) else []
-            pieces = list(_pieces(span, self._options.workers))
+            pieces = _pieces(span, self._options.workers)
             assembling = [workers.submit(self._assemble, answers, piece) for piece in pieces]
-            assembled = [job.result() for job in assembling]
-            written.add(self._write, writer, assembled)
-            progress(Progress("replaying", span[1], total))
+            hand_on(before)
+            before = assembling
+        hand_on(before)
         written.settle()
 
     def _assemble(self, answers: list[Any], piece: tuple[int, int]) -> Assembled:
@@ -298,9 +310,17 @@ class _Run:
         workers: ThreadPoolExecutor,
         span: tuple[int, int],
         folding: list[Future[list[Any]]],
+        asking: list[Future[Assembled]],
     ) -> list[Any]:
-        """The tasks' answers; asked again where an as-of was derived or decisions were given up meanwhile."""
+        """The tasks' answers; asked again where an as-of was derived or decisions were given up meanwhile.
+
+        `asking`: the jobs that may still ask the decision set, which is not changed before they end.
+        """
         answers = _flat(future.result() for future in folding)
+        if not self._has_watermarks and all(task.lost_from is None for task in tasks):
+            return answers
+        for job in asking:
+            job.result()
         is_changed = self._resolve_watermarks(tasks, *span)
         is_changed = self._exclude_lost(tasks, *span) or is_changed
         if is_changed:
@@ -309,7 +329,7 @@ class _Run:
 
     def _resolve_watermarks(self, tasks: list[PartitionTask], lo: int, hi: int) -> bool:
         """Derive the as-of of the chunk's watermark decisions; True where there are any."""
-        if not any(shape.as_of_basis == "watermark" for shape in self._batch.decisions.shapes()):
+        if not self._has_watermarks:
             return False
         maxima: dict[int, list[int | None]] = defaultdict(list)
         for task in tasks:
