@@ -180,7 +180,7 @@ fn judge(
     let view = &rebuilt.view;
     let status = match view.online_hash {
         None => Status::OnlineHashMissing,
-        Some(hash) if hash == snapshot.hash => Status::Match,
+        Some(hash) if *hash == snapshot.hash => Status::Match,
         Some(_) => Status::Mismatch,
     };
     if status == Status::Match {

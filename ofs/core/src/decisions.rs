@@ -19,7 +19,7 @@ mod view;
 
 use arena::{Arena, Key, Regular};
 pub use lines::{DecodedLines, lines_of};
-pub use view::DecisionView;
+pub use view::{DecisionView, Question};
 
 /// Why a line is no decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,6 +166,11 @@ impl Decisions {
     /// Distinct canonical pins of the regular decisions; a position is a scope.
     pub fn pins(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         (0..self.arena.pins.len()).map(|id| self.arena.pins.canonical(u32::try_from(id).unwrap_or(u32::MAX)))
+    }
+
+    /// Canonical pins by their number.
+    pub fn pins_of(&self, scope: u32) -> &[u8] {
+        self.arena.pins.canonical(scope)
     }
 
     /// Gives a shape its groups' positions in the plan.

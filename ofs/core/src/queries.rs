@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use hashbrown::HashMap;
 
-use crate::decisions::{DecisionView, Decisions};
+use crate::decisions::{Decisions, Question};
 use crate::ir::wire::{Corrupt, Decoded, Reader, put_bytes, put_i64, put_len, put_u64};
 use crate::keylog::tracks::Stream;
 use crate::record::AsOfBasis;
@@ -114,11 +114,12 @@ impl Queries {
         builder.asked.rows.reserve(range.len().min(decisions.len()));
         let positions: Vec<Option<usize>> =
             decisions.shapes().iter().map(|shape| shape.cut_position(stream, partition)).collect();
-        for view in range.filter_map(|index| decisions.view(index)) {
-            let position = positions.get(view.shape_index as usize).copied().flatten();
-            let cut = position.and_then(|position| view.cuts.get(position)).filter(|cut| cuts.contains(cut));
-            if let (Some(cut), Some(as_of_us), true) = (cut, view.as_of_us, view.answerable) {
-                builder.add(&view, *cut, as_of_us);
+        for index in range {
+            let Some(question) = decisions.question(index) else { continue };
+            let position = positions.get(question.shape_index as usize).copied().flatten();
+            let cut = position.and_then(|position| question.cuts.get(position)).filter(|cut| cuts.contains(cut));
+            if let Some(cut) = cut {
+                builder.add(index, &question, *cut);
             }
         }
         let mut asked = builder.asked;
@@ -373,38 +374,46 @@ fn list<'a, T>(reader: &mut Reader<'a>, each: impl Fn(&mut Reader<'a>) -> Decode
 /// Gathers rows; each distinct pins, group set and key type is held once.
 struct Builder<'a> {
     asked: Asked,
-    key_types: &'a [Box<str>],
-    /// Positions in `asked`: of the pins by their number, of pins and group set by shape, of the key type by its number.
+    decisions: &'a Decisions,
+    /// Positions in `asked`: of the pins by their number, of the key type by its number.
     scopes: HashMap<u32, usize>,
-    by_shape: Vec<Option<(usize, usize)>>,
+    by_shape: Vec<Option<OfShape>>,
     by_key_type: Vec<Option<usize>>,
+}
+
+/// What the rows of a shape have in common; see `Row`.
+#[derive(Debug, Clone, Copy)]
+struct OfShape {
+    scope: usize,
+    group_set: usize,
+    ingest: bool,
+    sole: bool,
 }
 
 impl<'a> Builder<'a> {
     fn new(decisions: &'a Decisions, stream: &str, partition: u32) -> Self {
-        let key_types = decisions.key_types();
         Builder {
             asked: Asked { stream: stream.to_owned(), partition, ..Asked::default() },
-            key_types,
+            decisions,
             scopes: HashMap::new(),
             by_shape: vec![None; decisions.shapes().len()],
-            by_key_type: vec![None; key_types.len()],
+            by_key_type: vec![None; decisions.key_types().len()],
         }
     }
 
-    fn add(&mut self, view: &DecisionView<'_>, cut: i64, as_of_us: i64) {
-        let (scope, group_set) = self.of_shape(view);
+    fn add(&mut self, decision: usize, question: &Question<'_>, cut: i64) {
+        let Some(OfShape { scope, group_set, ingest, sole }) = self.of_shape(question.shape_index) else { return };
         let first_key = self.asked.keys.len();
-        for (number, id) in view.numbered_keys() {
+        for (number, id) in question.numbered_keys() {
             let key_type = self.key_type(number);
             self.asked.hold(key_type, id);
         }
         self.asked.rows.push(Row {
-            decision: view.index,
+            decision,
             cut,
-            as_of_us,
-            ingest: view.shape.as_of_basis == AsOfBasis::IngestTime,
-            sole: view.shape.cut_count() == 1,
+            as_of_us: question.as_of_us,
+            ingest,
+            sole,
             scope,
             group_set,
             keys: first_key,
@@ -412,26 +421,29 @@ impl<'a> Builder<'a> {
         });
     }
 
-    fn of_shape(&mut self, view: &DecisionView<'_>) -> (usize, usize) {
-        let Builder { asked, scopes, by_shape, .. } = self;
-        let mut hold = || {
-            let scope = *scopes.entry(view.shape.scope).or_insert_with(|| {
-                asked.scopes.push(view.pins.into());
+    fn of_shape(&mut self, number: u32) -> Option<OfShape> {
+        let known = self.by_shape.get_mut(number as usize)?;
+        if known.is_none() {
+            let (asked, shape) = (&mut self.asked, self.decisions.shapes().get(number as usize)?);
+            let scope = *self.scopes.entry(shape.scope).or_insert_with(|| {
+                asked.scopes.push(self.decisions.pins_of(shape.scope).into());
                 asked.scopes.len() - 1
             });
-            asked.group_sets.push(view.group_indexes().to_vec());
-            (scope, asked.group_sets.len() - 1)
-        };
-        match by_shape.get_mut(view.shape_index as usize) {
-            Some(known) => *known.get_or_insert_with(hold),
-            None => hold(),
+            asked.group_sets.push(shape.group_indexes.clone().unwrap_or_default());
+            *known = Some(OfShape {
+                scope,
+                group_set: asked.group_sets.len() - 1,
+                ingest: shape.as_of_basis == AsOfBasis::IngestTime,
+                sole: shape.cut_count() == 1,
+            });
         }
+        *known
     }
 
     fn key_type(&mut self, number: usize) -> usize {
-        let Builder { asked, key_types, by_key_type, .. } = self;
+        let Builder { asked, decisions, by_key_type, .. } = self;
         let mut hold = || {
-            asked.key_types.push(key_types.get(number).cloned().unwrap_or_default());
+            asked.key_types.push(decisions.key_types().get(number).cloned().unwrap_or_default());
             asked.key_types.len() - 1
         };
         match by_key_type.get_mut(number) {

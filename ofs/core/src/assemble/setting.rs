@@ -45,7 +45,7 @@ impl Setting {
         let [unknown, same, other] = &self.evidence;
         let evidence = match view.online_features_digest {
             None => unknown,
-            Some(digest) if digest == sha256(snapshot.features()) => same,
+            Some(digest) if *digest == sha256(snapshot.features()) => same,
             Some(_) => other,
         };
         out.extend_from_slice(snapshot.as_of_member());

@@ -157,8 +157,8 @@ fn shows_a_decision_as_it_is_to_be_answered() {
     let view = decisions.view(0).unwrap();
     assert_eq!((view.id, view.request_id, view.cuts), ("d\u{e9}", Some("r\u{e9}"), &[5_i64, 6][..]));
     assert_eq!(view.keys().collect::<Vec<_>>(), [("card", "c1"), ("shop", "\u{df}")]);
-    assert_eq!((view.as_of_us, view.online_hash), (Some(1_000_000), Some([0xaa; 32])));
-    assert_eq!(view.online_features_digest, Some(sha256(b"{\"a\":{},\"b\":1}")));
+    assert_eq!((view.as_of_us, view.online_hash), (Some(1_000_000), Some(&[0xaa; 32])));
+    assert_eq!(view.online_features_digest, Some(&sha256(b"{\"a\":{},\"b\":1}")));
     assert!(!view.answerable && view.group_indexes().is_empty());
     decisions.bind(0, vec![3]).unwrap();
     assert!(decisions.view(0).unwrap().answerable);
