@@ -7,6 +7,7 @@ use crate::json::{NotJson, Scanner, Text, checked_text};
 use crate::value::{int, is_integer, shortest};
 
 mod fixed;
+pub mod short;
 pub mod template;
 
 use fixed::Fixed;

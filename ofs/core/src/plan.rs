@@ -10,6 +10,7 @@ use hashbrown::HashMap;
 
 use crate::admit::PathSet;
 use crate::canonical::canonicalize;
+use crate::canonical::short::Label;
 use crate::digest::{hex, sha256};
 use crate::keylog::column::Keep;
 use crate::keylog::indexes::Declared;
@@ -34,6 +35,7 @@ pub struct Plan {
 #[derive(Debug)]
 pub struct GroupPlan {
     pub name: String,
+    pub label: Label,
     pub version: String,
     pub digest: String,
     pub key_type: String,
@@ -72,8 +74,7 @@ pub struct WindowPlan {
 #[derive(Debug)]
 pub struct FeaturePlan {
     pub name: String,
-    /// `,"<name>":`.
-    label: Box<[u8]>,
+    pub label: Label,
     pub finish: Finish,
 }
 
@@ -106,13 +107,7 @@ impl WindowPlan {
 
 impl FeaturePlan {
     pub fn new(name: String, finish: Finish) -> Self {
-        let label = format!(",\"{name}\":").into_bytes().into(); // a name needs no escapes
-        FeaturePlan { name, label, finish }
-    }
-
-    /// Writes the name as that of a member, with its colon.
-    pub fn write_label(&self, is_first: bool, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.label.get(usize::from(is_first)..).unwrap_or_default());
+        FeaturePlan { label: Label::new(&name), name, finish }
     }
 }
 

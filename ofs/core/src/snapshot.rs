@@ -1,5 +1,6 @@
 //! The bytes of a snapshot: the identity part straight in canonical order, its hash, and what is written of it.
 
+use crate::canonical::short::Label;
 use crate::canonical::{cmp_utf16, write_int, write_string};
 use crate::digest::{Hash, hex_of, sha256_each};
 use crate::ir::Merged;
@@ -136,14 +137,14 @@ impl Draft {
     pub fn add_group(&mut self, group: &GroupPlan, merged: &Merged<'_>, as_of_us: i64) -> Decoded<()> {
         let place = self.used.saturating_sub(1);
         let Some(key) = self.keys.get_mut(place) else { return Ok(()) };
-        open_member(&mut key.features, &group.name);
+        open_member(&mut key.features, &group.label);
         key.features.push(b'{');
         for (place, feature) in group.features.iter().enumerate() {
-            feature.write_label(place == 0, &mut key.features);
+            feature.label.write(place == 0, &mut key.features);
             feature.finish.write(group, merged.irs(), as_of_us, &mut key.features)?;
         }
         key.features.push(b'}');
-        open_member(&mut key.freshness, &group.name);
+        open_member(&mut key.freshness, &group.label);
         write_freshness(&mut key.freshness, group, merged.last_us(), as_of_us);
         self.events_matched |= merged.last_us().is_some();
         Ok(())
@@ -247,11 +248,9 @@ fn write_keys(out: &mut Vec<u8>, keys: &[KeyDraft], body: impl Fn(&KeyDraft) -> 
     }
 }
 
-/// A separator unless it is the first of its object, then a name that needs no escapes.
-fn open_member(out: &mut Vec<u8>, name: &str) {
-    out.extend_from_slice(if out.last() == Some(&b'{') { b"\"" } else { b",\"" });
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":");
+/// Writes the name, with a separator unless it is the first of its object.
+fn open_member(out: &mut Vec<u8>, label: &Label) {
+    label.write(out.last() == Some(&b'{'), out);
 }
 
 fn write_freshness(out: &mut Vec<u8>, group: &GroupPlan, last_us: Option<i64>, as_of_us: i64) {

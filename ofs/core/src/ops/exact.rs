@@ -4,6 +4,8 @@ use num_bigint::{BigInt, Sign};
 use num_integer::Integer;
 use num_traits::Signed;
 
+use crate::canonical::short::{SHORT, put_short};
+
 /// `num / den`, unreduced. Bounds: `den` is at least 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rational {
@@ -105,8 +107,8 @@ pub fn write_decimal(out: &mut Vec<u8>, scaled: &Product, scale: u8) {
 
 /// Writes a decimal from its last digit on. Bounds: the scale is at most `SCALE_MAX`.
 fn write_small(out: &mut Vec<u8>, is_negative: bool, mut value: u64, scale: u8) {
-    let mut text = [0; 32]; // at most 20 digits, a sign, a point and two quotes
-    let mut at = text.len();
+    let mut text = [0; 2 * SHORT]; // at most 20 digits, a sign, a point and two quotes before the room
+    let mut at = SHORT;
     let mut put = |byte: u8| {
         at -= 1;
         text[at] = byte;
@@ -130,7 +132,9 @@ fn write_small(out: &mut Vec<u8>, is_negative: bool, mut value: u64, scale: u8) 
         put(b'-');
     }
     put(b'"');
-    out.extend_from_slice(&text[at..]);
+    if let Some(bytes) = text[at..].first_chunk() {
+        put_short(out, bytes, SHORT - at);
+    }
 }
 
 fn write_pointed(out: &mut Vec<u8>, digits: &[u8], scale: u8) {

@@ -5,6 +5,7 @@ use hashbrown::HashMap;
 use super::definition::{Definition, Feature, Late, Op};
 use super::{Condition, FeaturePlan, GroupPlan, Plan, WindowPlan};
 use crate::admit::PathSet;
+use crate::canonical::short::Label;
 use crate::keylog::column::Keep;
 use crate::keylog::indexes::Declared;
 use crate::ops::extreme::ranked;
@@ -29,6 +30,7 @@ impl Compiler {
             self.by_event_type.entry(event_type).or_default().push(self.groups.len());
         }
         let mut group = GroupPlan {
+            label: Label::new(&definition.feature_group),
             name: definition.feature_group,
             version: definition.version,
             digest,

@@ -84,7 +84,7 @@ impl Lines {
         };
         out.extend_from_slice(b"{\"features\":{");
         for (place, feature) in group.features.iter().enumerate() {
-            feature.write_label(place == 0, out);
+            feature.label.write(place == 0, out);
             feature.finish.write(group, merged.irs(), as_of_us, out)?;
         }
         out.extend_from_slice(b"},\"key_id\":");
