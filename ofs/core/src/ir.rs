@@ -1,5 +1,6 @@
 //! The answer of one partition for one key of one group: the last event and an IR a unit, as bytes and merged.
 
+mod plain;
 pub mod standing;
 pub mod wire;
 
@@ -61,6 +62,9 @@ fn answer_seen(
 ) {
     spots.clear();
     spots.extend(group.edges.iter().enumerate().map(|(place, edge)| log.seek(place, edge.at(ask.as_of_us))));
+    if let Some(sums) = group.plain.and_then(|columns| log.sums(columns)) {
+        return plain::answer(group, log, sums, ask.as_of_us, spots, out);
+    }
     let as_of = spots[0]; // the first edge is as-of
     let start = group.windows.iter().map(|window| spots[window.start]).min().unwrap_or(as_of);
     if start >= as_of {
@@ -150,10 +154,12 @@ impl<'a> Merged<'a> {
         }
         let irs = &mut self.rooms[self.group];
         let units = group.windows.iter().flat_map(|window| &window.units);
-        if irs.len() == group.ir_count {
-            units.zip(irs).for_each(|(unit, ir)| unit.clear(ir));
-        } else {
+        if irs.len() != group.ir_count {
             *irs = units.map(Unit::init).collect();
+        } else if group.plain.is_some() {
+            plain::clear(irs);
+        } else {
+            units.zip(irs).for_each(|(unit, ir)| unit.clear(ir));
         }
         if group.has_changes {
             self.sources.iter_mut().for_each(Vec::clear);
@@ -171,6 +177,9 @@ impl<'a> Merged<'a> {
         }
         let last_us = behind(frame.as_of_us, reader.word()?);
         self.last_us = Some(self.last_us.map_or(last_us, |known| known.max(last_us)));
+        if group.plain.is_some() {
+            return plain::absorb(group, self.rooms.get_mut(self.group).ok_or(Corrupt)?, reader);
+        }
         for (place, window) in group.windows.iter().enumerate() {
             if window.gap_us.is_some() {
                 self.absorb_runs(place, window, reader, frame)?;

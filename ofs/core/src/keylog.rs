@@ -12,9 +12,12 @@ pub mod tracks;
 use column::{Column, Keep};
 use indexes::{Declared, Indexes};
 use lines::Lines;
+pub use lines::Sums;
 use marks::Mark;
 use texts::Texts;
 use tracks::Tracks;
+
+use crate::plan::PlainColumns;
 
 /// What one usable event gives to one key of one group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -391,6 +394,11 @@ impl KeyLog {
     /// See `Lines::plain_sum`.
     pub fn plain_sum(&self, column: usize, lo: usize, hi: usize) -> Option<(u64, i64)> {
         self.lines.plain_sum(column, lo, hi)
+    }
+
+    /// See `Lines::sums`.
+    pub fn sums(&self, columns: PlainColumns) -> Option<Sums<'_>> {
+        self.lines.sums(columns)
     }
 
     pub fn column(&self, column: usize) -> Column<'_> {

@@ -57,7 +57,13 @@ pub struct GroupPlan {
     pub declared: Declared,
     /// Some window can tell changes.
     pub has_changes: bool,
+    /// See `ir::plain`; None of any other group.
+    pub plain: Option<PlainColumns>,
 }
+
+/// Which columns a group sums, a bit each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlainColumns(pub u32);
 
 #[derive(Debug)]
 pub struct WindowPlan {

@@ -3,6 +3,7 @@
 
 use super::column::{Column, Keep, Side};
 use super::{ALLOCATION, Contribution, ROOM};
+use crate::plan::PlainColumns;
 
 /// What a line holds before its fields: the event time, and where the contribution came from, packed (see `marks`).
 pub const HEAD: usize = 2;
@@ -30,6 +31,21 @@ pub struct Lines {
 /// A side a column, behind a pointer of one word: few logs have any.
 #[derive(Debug)]
 struct Sides(Box<[Side]>);
+
+/// Prefix sums, to be read.
+#[derive(Debug, Clone, Copy)]
+pub struct Sums<'a> {
+    words: &'a [i64],
+    width: usize,
+}
+
+impl Sums<'_> {
+    /// The sum of a column before a position.
+    #[inline]
+    pub fn before(&self, at: usize, column: usize) -> i64 {
+        if at > 0 { self.words[(at - 1) * self.width + HEAD + column] } else { 0 }
+    }
+}
 
 impl Lines {
     pub fn new(columns: usize) -> Self {
@@ -84,6 +100,12 @@ impl Lines {
         }
         let before = |at: usize| if at > 0 { self.word(at - 1, place) } else { 0 };
         Some(((hi - lo) as u64, before(hi).checked_sub(before(lo))?))
+    }
+
+    /// Where the prefix sums of these columns are all that is to be known of them: a value a line, sums that fit.
+    pub fn sums(&self, columns: PlainColumns) -> Option<Sums<'_>> {
+        let are_plain = self.sides.is_none() && self.summed & columns.0 == columns.0;
+        are_plain.then(|| Sums { words: &self.words, width: self.width() })
     }
 
     /// Inserts a line, whose mark is given packed. `keeps` tells each column's prefix sums, and is the same at every call.

@@ -43,6 +43,15 @@ impl Moments {
         Ok(())
     }
 
+    /// Merges the number and sum that the reader is at; what `encode` wrote without squares.
+    #[inline]
+    pub fn absorb_sum(&mut self, reader: &mut Reader<'_>) -> Decoded<()> {
+        let (n, sum) = (reader.word()?, reader.wide_word()?);
+        self.n = self.n.checked_add(n).ok_or(Corrupt)?;
+        self.sum = self.sum.checked_add(sum).ok_or(Corrupt)?;
+        Ok(())
+    }
+
     pub fn encode(self, squares: bool, out: &mut Vec<u8>) {
         put_words(out, self.n, self.sum);
         if squares {

@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 
 use super::definition::{Definition, Feature, Late, Op};
-use super::{Condition, FeaturePlan, GroupPlan, Plan, WindowPlan};
+use super::{Condition, FeaturePlan, GroupPlan, PlainColumns, Plan, WindowPlan};
 use crate::admit::PathSet;
 use crate::canonical::short::Label;
 use crate::keylog::column::Keep;
@@ -50,6 +50,7 @@ impl Compiler {
             ir_count: 0,
             declared: Declared::default(),
             has_changes: false,
+            plain: None,
         };
         for condition in definition.conditions {
             let slot = self.path(condition.field.clone());
@@ -89,6 +90,7 @@ impl Compiler {
             group.ir_count += window.units.len();
         }
         declare(group);
+        group.plain = plain_columns(group);
         for (feature, place) in features.iter().zip(places) {
             let ir = place.map_or(0, |(window, unit)| group.windows[window].base + unit);
             let finish = finish_of(feature, ir, features);
@@ -154,6 +156,22 @@ fn declare(group: &mut GroupPlan) {
         }
         group.has_changes |= window.has_changes();
     }
+}
+
+/// See `GroupPlan::plain`.
+fn plain_columns(group: &GroupPlan) -> Option<PlainColumns> {
+    if group.windows.iter().any(|window| window.gap_us.is_some()) {
+        return None;
+    }
+    let mut units = group.windows.iter().flat_map(|window| &window.units);
+    let columns = units.try_fold(0, |columns, unit| match unit {
+        Unit::Count => Some(columns),
+        Unit::Moments { field, squares: false } => {
+            Some(columns | 1_u32.checked_shl(u32::try_from(field.column).ok()?)?)
+        }
+        _ => None,
+    })?;
+    Some(PlainColumns(columns))
 }
 
 /// The place of a unit that serves `unit` too; one that is there is widened where that is enough.
