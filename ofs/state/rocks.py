@@ -31,6 +31,7 @@ from ofs.errors import StateError
 FORMAT: Final = b"ofs-rocks/v1"
 _DATA: Final = b"d"
 _MARKER: Final = b"m"
+_FAMILY: Final = "default"
 CACHE_BYTES: Final = 64 * 1024 * 1024
 _UNMERGED_MAX: Final = 8
 """Tables that a state gathers, one a checkpoint, before they are merged: merging reads and writes all of it."""
@@ -60,14 +61,16 @@ class RocksStateStore:
         self._writing = WriteOptions()
         self._writing.disable_wal = not is_logged  # type: ignore[method-assign, assignment]  # the stub is wrong
         options = _options(cache_bytes)
+        # else the library takes those that lie beside the tables, which tell neither filter nor cache
+        families = {_FAMILY: options}
         with self._mapped("cannot be opened"):
             if is_read_only:
                 if not self._path.is_dir():  # RocksDB would make it
                     raise StateError(f"state {self._path}: not a folder", hint=_HINT)
-                self._db = Rdict(str(self._path), options, access_type=AccessType.read_only())
+                self._db = Rdict(str(self._path), options, families, AccessType.read_only())
             else:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._db = Rdict(str(self._path), options)
+                self._db = Rdict(str(self._path), options, families)
         try:
             self._check_format()
         except BaseException:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from rocksdict import Options, Rdict
+from rocksdict import AccessType, Options, Rdict
 
 from ofs.errors import StateError
 from ofs.state.rocks import RocksStateStore
@@ -157,3 +157,19 @@ def test_no_tables_are_merged_once_merging_has_ended(tmp_path: Path) -> None:
         store.checkpoint(tmp_path / f"checkpoint-{number}")
     store.close()
     assert len(list((tmp_path / "checkpoint-11").glob("*.sst"))) == 12
+
+
+def test_tables_have_filters_also_in_a_state_that_was_opened_again(tmp_path: Path) -> None:
+    """Every table that a state gathers has a filter of its keys, for which it must be opened with its own options."""
+    path = tmp_path / "state"
+    for turn in range(2):
+        store = RocksStateStore(path, is_logged=False)
+        store.write((b"k%d-%06d" % (turn, n), b"v") for n in range(5_000))
+        store.checkpoint(tmp_path / f"checkpoint-{turn}")
+        store.close()
+        path = tmp_path / f"checkpoint-{turn}"
+    raw = Rdict(str(path), Options(raw_mode=True), access_type=AccessType.read_only())
+    tables = str(raw.property_value("rocksdb.aggregated-table-properties"))
+    raw.close()
+    told = dict(part.strip().split("=", 1) for part in tables.split(";") if "=" in part)
+    assert told["# entries for filter"] == told["# entries"] == "10001"
