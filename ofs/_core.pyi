@@ -252,13 +252,21 @@ class Fold:
         it will answer, up to the last record's offset + 1. Without records, for `advance` to `limit`."""
     def watermark_prefixes(self) -> list[bytes]:
         """Prefixes to scan and supply before `watermarks` of cuts behind the frontier; empty where all is here."""
+    def horizons(self, as_of_us: int) -> list[tuple[bytes, bytes, int]]:
+        """These queries and all still to come have no as-of before this one. (prefix of watermark steps, prefix of
+        contributions, event time) of each scope and group whose contributions before that time they do not see: these
+        need not be supplied. Groups that see all are left out."""
+    @staticmethod
+    def first_step_us(value: bytes) -> int:
+        """The event time of the first step of an entry under a prefix of watermark steps: no record at a smaller offset
+        than the entry's has it or a later one. Raises ValueError where it is damaged."""
     def supply(
         self,
         found: list[tuple[bytes, bytes | None]],
         scanned: list[tuple[bytes, list[tuple[bytes, bytes]]]],
     ) -> None:
-        """Take what was asked for: (key, value, None where the store holds none), and (prefix, all entries under it in
-        byte order). It stays until the next `evict` that drops something.
+        """Take what was asked for: (key, value, None where the store holds none), and (prefix, all entries under it
+        that are seen, see `horizons`, in byte order). It stays until the next `evict` that drops something.
 
         Raises ValueError where it is damaged or not of this fold: then the store is."""
     def resident_bytes(self) -> int:

@@ -137,8 +137,14 @@ class StateStore(Protocol):
 
     def get_many(self, keys: list[bytes]) -> list[bytes | None]: ...
 
-    def scan_many(self, prefixes: list[bytes]) -> list[list[tuple[bytes, bytes]]]:
-        """What `scan` gives for each prefix, in their order."""
+    def scan_many(
+        self, prefixes: list[bytes], firsts: list[bytes] | None = None
+    ) -> list[list[tuple[bytes, bytes]]]:
+        """What `scan` gives for each prefix, in their order; from the keys `firsts` on, which begin with them."""
+        ...
+
+    def last(self, prefix: bytes, upto: bytes) -> tuple[bytes, bytes] | None:
+        """The last entry under the prefix with a key up to `upto`, that one included; None where there is none."""
         ...
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:

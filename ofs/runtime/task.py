@@ -71,7 +71,9 @@ class FoldTask:
         `as_of_min_us`: these queries and all still to come have no as-of before it.
         """
         self._catch_up(queries)
-        if not self._state.is_kept:  # a state is whole, for whoever goes on with it
+        if self._state.is_kept:  # a state is whole, for whoever goes on with it
+            self._state.narrow(as_of_min_us)
+        else:
             self._fold.forget(as_of_min_us, at_once=_FORGETS_AT_ONCE)
         while self._fold.frontier < target and (records := self._next_below(target)) is not None:
             with self._stages.timed("fold"):

@@ -14,6 +14,7 @@ from ofs.engine.port import Decoded, Engine, Fold, StatefulEngine, StatefulFold
 from ofs.errors import StateError, invariant
 from ofs.planner.plan import PartitionPlan
 from ofs.ports import StateStore
+from ofs.runtime.horizon import Horizon
 from ofs.state.folder import CheckpointFacts, LiveState
 from ofs.units import OffsetRange
 
@@ -105,9 +106,9 @@ class TaskState:
             )
         if store is not None:
             invariant(isinstance(fold, StatefulFold), f"the {self._engine.name} engine was given a store")
-            self._kept = _Kept(
-                store, cast(StatefulFold, fold), origin, plan, fold.frontier, self._options.now_us()
-            )
+            kept = cast(StatefulFold, fold)
+            horizon = Horizon(store, kept)
+            self._kept = _Kept(store, kept, horizon, origin, plan, fold.frontier, self._options.now_us())
         return plan, fold
 
     def _restored(self, store: StateStore) -> Fold:
@@ -129,9 +130,16 @@ class TaskState:
         keys, prefixes = kept.fold.needs(records, first, limit, queries)
         if keys or prefixes:
             found = list(zip(keys, kept.store.get_many(keys), strict=True))
-            scanned = list(zip(prefixes, kept.store.scan_many(prefixes), strict=True))
+            firsts = kept.horizon.firsts(prefixes)
+            scanned = list(zip(prefixes, kept.store.scan_many(prefixes, firsts), strict=True))
             with _as_state_error():
                 kept.fold.supply(found, scanned)
+
+    def narrow(self, as_of_min_us: int) -> None:
+        """What is answered from here on has no as-of before this one: load no more of the store than that sees."""
+        if self._kept is not None:
+            with _as_state_error():
+                self._kept.horizon.narrow(as_of_min_us)
 
     def supply_watermarks(self) -> None:
         """Load what `watermarks` of cuts behind the frontier needs."""
@@ -217,6 +225,7 @@ class _Kept:
 
     store: StateStore
     fold: StatefulFold
+    horizon: Horizon
     origin: str
     plan: PartitionPlan
     checkpointed: int

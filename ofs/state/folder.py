@@ -233,9 +233,15 @@ class LiveState:
         """See StateStore."""
         return self._store.get_many(keys)
 
-    def scan_many(self, prefixes: list[bytes]) -> list[list[tuple[bytes, bytes]]]:
+    def scan_many(
+        self, prefixes: list[bytes], firsts: list[bytes] | None = None
+    ) -> list[list[tuple[bytes, bytes]]]:
         """See StateStore."""
-        return self._store.scan_many(prefixes)
+        return self._store.scan_many(prefixes, firsts)
+
+    def last(self, prefix: bytes, upto: bytes) -> tuple[bytes, bytes] | None:
+        """See StateStore."""
+        return self._store.last(prefix, upto)
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """See StateStore."""

@@ -32,10 +32,17 @@ class MemoryStateStore:
         self._check_open()
         return [self._entries.get(key) for key in keys]
 
-    def scan_many(self, prefixes: list[bytes]) -> list[list[tuple[bytes, bytes]]]:
-        """The entries under each prefix, as `scan` gives them."""
+    def scan_many(
+        self, prefixes: list[bytes], firsts: list[bytes] | None = None
+    ) -> list[list[tuple[bytes, bytes]]]:
+        """The entries under each prefix, as `scan` gives them, from its first key on."""
         self._check_open()
-        return [list(self.scan(prefix)) for prefix in prefixes]
+        pairs = zip(prefixes, firsts or prefixes, strict=True)
+        return [[entry for entry in self.scan(prefix) if entry[0] >= first] for prefix, first in pairs]
+
+    def last(self, prefix: bytes, upto: bytes) -> tuple[bytes, bytes] | None:
+        """The last entry under the prefix up to a key."""
+        return max((entry for entry in self.scan(prefix) if entry[0] <= upto), default=None)
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Entries whose key starts with the prefix, in byte order."""

@@ -104,14 +104,29 @@ class RocksStateStore:
             values = self._db.get([_DATA + key for key in keys])
         return list(values or ())
 
-    def scan_many(self, prefixes: list[bytes]) -> list[list[tuple[bytes, bytes]]]:
-        """The entries under each prefix, as `scan` gives them, by one iterator for all."""
+    def scan_many(
+        self, prefixes: list[bytes], firsts: list[bytes] | None = None
+    ) -> list[list[tuple[bytes, bytes]]]:
+        """The entries under each prefix, as `scan` gives them, from its first key on; by one iterator for all."""
         self._check_open()
         if not prefixes:
             return []
         with self._mapped("cannot be read"):
             position = self._db.iter()
-            return [_entries_at(position, _DATA + prefix) for prefix in prefixes]
+            pairs = zip(prefixes, firsts or prefixes, strict=True)
+            return [_entries_at(position, _DATA + prefix, _DATA + first) for prefix, first in pairs]
+
+    def last(self, prefix: bytes, upto: bytes) -> tuple[bytes, bytes] | None:
+        """The last entry under the prefix up to a key."""
+        self._check_open()
+        with self._mapped("cannot be read"):
+            position = self._db.iter()
+            position.seek_for_prev(_DATA + upto)
+            if not position.valid():
+                position.status()  # raises where the iterator ended at a damaged block
+                return None
+            key: bytes = position.key()
+            return (key[len(_DATA) :], position.value()) if key.startswith(_DATA + prefix) else None
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Entries whose key starts with the prefix, in byte order, as they were when the scan began."""
@@ -194,9 +209,9 @@ class RocksStateStore:
             raise StateError(f"state {self._path}: {what}: {line}", hint=_hint_for(line)) from error
 
 
-def _entries_at(position: RdictIter, prefix: bytes) -> list[tuple[bytes, bytes]]:
+def _entries_at(position: RdictIter, prefix: bytes, first: bytes) -> list[tuple[bytes, bytes]]:
     found: list[tuple[bytes, bytes]] = []
-    position.seek(prefix)
+    position.seek(first)
     while position.valid():
         key: bytes = position.key()
         if not key.startswith(prefix):

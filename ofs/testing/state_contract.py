@@ -63,6 +63,22 @@ def check_scan_many(store: StateStore) -> None:
     prefixes = [b"b", b"aa", b"", b"ab", b"a", b"aa", b"\xff", b"\xff\xff"]
     expect("scan_many", [list(store.scan(prefix)) for prefix in prefixes], store.scan_many(prefixes))
     expect("scan_many of no prefixes", [], store.scan_many([]))
+    firsts = [b"b", b"aa\x00", b"b", b"ab", b"aa\x00", b"aab", b"\xff", b"\xff\xff"]
+    found = [
+        [entry for entry in store.scan(prefix) if entry[0] >= first]
+        for prefix, first in zip(prefixes, firsts, strict=True)
+    ]
+    expect("scan_many from keys on", found, store.scan_many(prefixes, firsts))
+
+
+def check_last(store: StateStore) -> None:
+    """The last entry under a prefix up to a key, that one included, is of the prefix or none."""
+    store.write([(key, b"v" + key) for key in (b"", b"a", b"aa", b"ac", b"b", b"m", b"\xff")], [b"a"])
+    asked = [(b"", b""), (b"a", b"a"), (b"a", b"aa"), (b"a", b"ab"), (b"a", b"a\xff"), (b"aa", b"aa\xff")]
+    asked += [(b"ab", b"ab\xff"), (b"\xff", b"\xff\xff"), (b"n", b"n")]
+    found = [store.last(prefix, upto) for prefix, upto in asked]
+    expect("last", [b"", None, b"aa", b"aa", b"ac", b"aa", None, b"\xff", None], [e and e[0] for e in found])
+    expect("its value", (b"ac", b"vac"), store.last(b"a", b"az"))
 
 
 def check_scan_isolated(store: StateStore) -> None:
@@ -108,6 +124,7 @@ def check_closed(store: StateStore) -> None:
     expect_raises("write after close", StateError, lambda: store.write([(b"a", b"2")]))
     expect_raises("scan after close", StateError, lambda: list(store.scan(b"")))
     expect_raises("scan_many after close", StateError, lambda: store.scan_many([b""]))
+    expect_raises("last after close", StateError, lambda: store.last(b"", b""))
 
 
 STATE_CHECKS: tuple[Callable[[StateStore], None], ...] = (
@@ -116,6 +133,7 @@ STATE_CHECKS: tuple[Callable[[StateStore], None], ...] = (
     check_delete,
     check_scan_order,
     check_scan_many,
+    check_last,
     check_scan_isolated,
     check_write_is_atomic,
     check_many_entries,

@@ -175,10 +175,17 @@ class GatedState(LiveState):
         with self._gate.call("state.read", f"{self._name} {len(keys)} keys"):
             return self._inner.get_many(keys)
 
-    def scan_many(self, prefixes: list[bytes]) -> list[list[tuple[bytes, bytes]]]:
+    def scan_many(
+        self, prefixes: list[bytes], firsts: list[bytes] | None = None
+    ) -> list[list[tuple[bytes, bytes]]]:
         """See StateStore."""
         with self._gate.call("state.read", f"{self._name} {len(prefixes)} prefixes"):
-            return self._inner.scan_many(prefixes)
+            return self._inner.scan_many(prefixes, firsts)
+
+    def last(self, prefix: bytes, upto: bytes) -> tuple[bytes, bytes] | None:
+        """See StateStore."""
+        with self._gate.call("state.read", self._name):
+            return self._inner.last(prefix, upto)
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """See StateStore."""

@@ -11,6 +11,9 @@
 //! - `R` + position of the first record in its block: block, and record digests of the unfinished one; entries of blocks
 //!   before it are left behind and mean nothing
 //!
+//! What one drain hands out under `C` and `W` lies between its frontier and that of the drain before, and so does what each
+//! entry holds: of two drains, one lies wholly behind the other.
+//!
 //! Integers in keys are big-endian, so that the entries of one thing stand in order. A fold that is opened over a store
 //! is made of `I`, `M`, `L`, `B` and `R`; the others are asked for when they are needed.
 
@@ -20,6 +23,7 @@ mod supply;
 
 use crate::digest::Hash;
 use crate::fold::firsts::Half;
+use crate::ir::wire::Reader;
 use crate::plan::GroupPlan;
 use drain::group_digest;
 
@@ -71,16 +75,28 @@ const RECORDS: u8 = b'R';
 /// Prefixes of the entries that a fold over a store is opened with.
 pub const RESIDENT: [u8; 5] = [IDENTITY, META, LISTS, BLOCK, RECORDS];
 
+/// Of all contributions to a group.
+pub fn contributions_head(pins: &Hash, group: &GroupPlan) -> Vec<u8> {
+    [&[CONTRIBUTIONS], &pins[..], &group_digest(group)].concat()
+}
+
 /// Of all contributions of a key of a group.
 pub fn contributions_prefix(pins: &Hash, group: &GroupPlan, key: &str) -> Vec<u8> {
     // a key is part of a record and so below 16 MiB
     let length = (key.len() as u32).to_be_bytes();
-    [&[CONTRIBUTIONS], &pins[..], &group_digest(group), &length, key.as_bytes()].concat()
+    [&contributions_head(pins, group), &length[..], key.as_bytes()].concat()
 }
 
 /// Of all steps of a scope.
 pub fn steps_prefix(pins: &Hash) -> Vec<u8> {
     [&[STEPS], &pins[..]].concat()
+}
+
+/// The event time of the first step of an entry. Raises, as text, where it is none of steps.
+pub fn first_step_us(value: &[u8]) -> Result<i64, String> {
+    let mut reader = Reader::new(value);
+    let step = reader.i64().and_then(|_offset| reader.i64());
+    step.map_err(|_| "an entry of steps is damaged".to_owned())
 }
 
 /// Of the first copy of an event.

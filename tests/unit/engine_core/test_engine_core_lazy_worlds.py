@@ -6,6 +6,7 @@ import random
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,10 +14,12 @@ from hypothesis import strategies as st
 from ofs import _core
 from ofs.features import definition_bytes, definition_digest
 from ofs.ports import RecordBatch
-from ofs.units import OffsetRange
+from ofs.runtime.horizon import Horizon
+from ofs.state.memory import MemoryStateStore
+from ofs.units import INT64_MIN, OffsetRange
 from tests.property.harness import decision_lines
 from tests.property.hot_worlds import make_hot_world
-from tests.property.worlds import World, make_world
+from tests.property.worlds import World, make_group, make_world
 from tests.unit.engine_core.workbench import EVERY_CUT, assembled
 
 CHANCE = st.randoms(use_true_random=False)
@@ -32,12 +35,23 @@ class Driven:
     chance: random.Random | None = None
     store: dict[bytes, bytes] = field(default_factory=dict)
     seen: Counter[str] = field(default_factory=Counter)
+    as_of_min_us: int = INT64_MIN
+    shelf: MemoryStateStore = field(default_factory=MemoryStateStore)
+
+    def __post_init__(self) -> None:
+        self.horizon = Horizon(self.shelf, self.fold)
+
+    def narrow(self) -> None:
+        """Where there is chance, tell what the decisions do not see; it need not be told."""
+        if self.chance is not None and self.chance.random() < 0.7:
+            self.horizon.narrow(self.as_of_min_us)
 
     def apply(self, batch: RecordBatch, first: int, limit: int, queries: _core.Queries) -> int:
         """One batch, and what a caller does around it."""
         records = self.fold.decoder().decode(
             batch.offsets, batch.log_ts_us, batch.ts_types, batch.keys, batch.values, batch.headers
         )
+        self.narrow()
         self.supply(*self.fold.needs(records, first, limit, queries))
         end = self.fold.apply(records, first, limit, queries)
         self.settle()
@@ -45,6 +59,7 @@ class Driven:
 
     def advance(self, to: int, queries: _core.Queries) -> None:
         """Move the frontier and answer cuts behind it."""
+        self.narrow()
         self.supply(*self.fold.needs(None, 0, to, queries))
         self.fold.advance(to, queries)
         self.settle()
@@ -64,20 +79,23 @@ class Driven:
         self.seen["keys"] += len(keys)
         self.seen["prefixes"] += len(prefixes)
         found = [(key, self.store.get(key)) for key in keys]
-        self.fold.supply(found, [(prefix, self.scan(prefix)) for prefix in prefixes])
-
-    def scan(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
-        """Entries under a prefix in byte order."""
-        return sorted(entry for entry in self.store.items() if entry[0].startswith(prefix))
+        scanned = self.shelf.scan_many(prefixes, self.horizon.firsts(prefixes))
+        self.seen["entries left"] += sum(map(len, self.shelf.scan_many(prefixes))) - sum(map(len, scanned))
+        self.fold.supply(found, list(zip(prefixes, scanned, strict=True)))
 
     def settle(self) -> None:
         """Drain; where there is chance, drop up to a random limit or begin anew over the store."""
-        self.store.update(self.fold.drain_state())
+        drained = self.fold.drain_state()
+        self.store.update(drained)
+        self.shelf.write(drained)
         if self.chance is None:
             return
         if self.chance.random() < 0.1:
-            resident = [entry for prefix in _core.Fold.resident_prefixes() for entry in self.scan(prefix)]
+            resident = [
+                entry for prefix in _core.Fold.resident_prefixes() for entry in self.shelf.scan(prefix)
+            ]
             self.fold = _core.Fold.open(self.plan, self.scopes[::-1], resident)
+            self.horizon = Horizon(self.shelf, self.fold)
             self.seen["opened"] += 1
         if self.chance.random() < 0.7:
             resident_bytes = self.fold.resident_bytes()
@@ -92,7 +110,8 @@ def folds(
 ) -> tuple[Driven, Driven]:
     """The plain fold and the one that drops."""
     make = [_core.Fold(plan, scopes, stream, partition, 0, 5_000_000) for _ in range(2)]
-    return Driven(plan, scopes, make[0]), Driven(plan, scopes, make[1], chance)
+    lazy = Driven(plan, scopes, make[1], chance, as_of_min_us=sealed_decisions(world).as_of_min(0))
+    return Driven(plan, scopes, make[0]), lazy
 
 
 def sealed_decisions(world: World) -> _core.Decisions:
@@ -189,6 +208,38 @@ def test_dropped_and_opened_folds_of_a_hot_key_give_the_verdicts_of_a_whole_one(
     """So it is where answers build on those before, of which a log that was dropped knows nothing."""
     chance = random.Random(seed)
     run_both(chance, make_hot_world(chance))
+
+
+def make_long_world(chance: random.Random) -> World:
+    """Windows far shorter than the log, and decisions near its end: most contributions are seen no more."""
+    world = make_hot_world(chance)
+    sizes = ("100ms", "1s", "3s", "10s")
+
+    def window(chance: random.Random) -> Any:
+        size = chance.choice(sizes)
+        kinds = (size, {"tumbling": size, "back": 1}, {"hopping": size, "every": "100ms"})
+        return chance.choice((*kinds, {"session": "100ms", "max": size}))
+
+    groups = [make_group(chance, group.name, window=window) for group in world.groups]
+    given = [decision for decision in world.decisions if decision["as_of_spec"]["as_of_basis"] != "watermark"]
+    given.sort(key=lambda decision: str(decision["as_of_spec"]["as_of_time_utc"]))
+    return World(world.log, groups, given[-chance.randint(1, 8) :], world.streams)
+
+
+@given(seed=st.integers(0, 2**48))
+def test_what_no_answer_sees_need_not_be_supplied(seed: int) -> None:
+    """Folds that are given only what windows at the smallest as-of see give the verdicts of a whole one."""
+    chance = random.Random(seed)
+    run_both(chance, make_long_world(chance))
+
+
+def test_long_worlds_leave_entries_in_the_store() -> None:
+    """The property above is not empty."""
+    seen: Counter[str] = Counter()
+    for seed in range(40):
+        chance = random.Random(seed)
+        seen += run_both(chance, make_long_world(chance))
+    assert seen["entries left"] > 300
 
 
 def test_worlds_exercise_what_is_dropped() -> None:

@@ -12,7 +12,7 @@ use super::plan::PyPlan;
 use super::queries::PyQueries;
 use super::{checked_range, value_error};
 use crate::fold::{Fold, Origin};
-use crate::state::RESIDENT;
+use crate::state::{RESIDENT, first_step_us};
 
 /// The state of one partition.
 #[pyclass(name = "Fold", module = "ofs._core")]
@@ -137,6 +137,21 @@ impl PyFold {
 
     fn watermark_prefixes<'py>(&self, py: Python<'py>) -> BytesList<'py> {
         bytes_list(py, &self.inner.watermark_prefixes())
+    }
+
+    fn horizons<'py>(
+        &mut self,
+        py: Python<'py>,
+        as_of_us: i64,
+    ) -> Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>, i64)> {
+        let found = self.inner.horizons(as_of_us);
+        let bytes = |bytes: &[u8]| PyBytes::new(py, bytes);
+        found.iter().map(|seen| (bytes(&seen.steps), bytes(&seen.contributions), seen.time_us)).collect()
+    }
+
+    #[staticmethod]
+    fn first_step_us(value: &[u8]) -> PyResult<i64> {
+        first_step_us(value).map_err(value_error)
     }
 
     fn resident_bytes(&self) -> usize {
