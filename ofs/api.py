@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace as with_members
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
@@ -19,17 +19,18 @@ from ofs.parity.records import reason_text
 from ofs.planner.basis import BasisRequest, offset_basis, time_basis
 from ofs.ports import DecisionSource, EventLog, OutputSink, RowSink
 from ofs.runtime.endpoints import open_decisions, open_events, open_row_sink, open_sink
+from ofs.runtime.garbage import rare_collections
 from ofs.runtime.replay import ReplayOptions
 from ofs.runtime.report import Progress, ReplayReport
-from ofs.runtime.rows import RowsOptions
-from ofs.runtime.rows_report import RowsReport
 from ofs.runtime.selfcheck import Manner, SelfCheckReport, self_check
 from ofs.sinks.discard import DiscardSink
 from ofs.sinks.memory import MemorySink
-from ofs.sinks.rows_memory import RowsDiscardSink
 from ofs.sources.decisions import MemoryDecisionSource
 from ofs.units import parse_duration_us, parse_timestamp_us
-from topologies.bounded_replay import BoundedReplay, BoundedRows
+from topologies.bounded_replay import BoundedReplay
+
+if TYPE_CHECKING:
+    from ofs.runtime.rows_report import RowsReport
 
 __all__ = ["replay", "rows", "selfcheck", "snapshot"]
 
@@ -43,6 +44,7 @@ def _ignore(_progress: Progress) -> None:
     """Progress that nobody watches."""
 
 
+@rare_collections()
 def replay(
     *,
     events: str | EventLog,
@@ -118,6 +120,7 @@ def replay(
     ).run()
 
 
+@rare_collections()
 def selfcheck(
     *,
     events: str | EventLog,
@@ -185,6 +188,7 @@ def _checked(
     return self_check(log, run_once, runs, batch_size=options.batch_size, workers=options.workers)
 
 
+@rare_collections()
 def rows(
     *,
     events: str | EventLog,
@@ -212,6 +216,9 @@ def rows(
     RowSink; neither: the rows are not kept, only the report. The other arguments are those of `replay`.
     Raises UsageError, DefinitionError, NotCheckableError where no row could be established, SourceError, SinkError.
     """
+    from ofs.runtime.rows import RowsOptions
+    from topologies.bounded_replay import BoundedRows
+
     options = RowsOptions(
         workers=_positive("workers", workers),
         batch_size=_positive("batch_size", batch_size),
@@ -263,10 +270,13 @@ def _row_sink(out: str | Path | None, sink: str | RowSink | None, *, create_topi
     if sink is not None and not isinstance(sink, str):
         return sink
     if out is None and sink is None:
+        from ofs.sinks.rows_memory import RowsDiscardSink
+
         return RowsDiscardSink()
     return open_row_sink(None if out is None else str(out), sink, create_topics=create_topics)
 
 
+@rare_collections()
 def snapshot(
     *,
     events: str | EventLog,

@@ -1,4 +1,9 @@
-"""The public contracts: pydantic models, their enums, and the JSON Schema made from them."""
+"""The public contracts: pydantic models, their enums, and the JSON Schema made from them.
+
+A model takes its time to be made: what a replay has no use for is loaded when it is first used.
+"""
+
+from typing import TYPE_CHECKING
 
 from ofs.contracts.identity import (
     AsOfBasis,
@@ -16,10 +21,6 @@ from ofs.contracts.identity import (
 from ofs.contracts.model import (
     LISTED_MAX,
     Contract,
-)
-from ofs.contracts.records import (
-    DecisionRecord,
-    EventEnvelope,
 )
 from ofs.contracts.request import (
     DefinitionIdentity,
@@ -52,13 +53,12 @@ from ofs.contracts.results import (
     SelfCheckRun,
     SnapshotProvenance,
 )
-from ofs.contracts.rows import EventRow, EventRowGroup, RowsRequest, RowsRunRecord
-from ofs.contracts.schema import (
-    PUBLIC_CONTRACTS,
-    SCHEMA_FILE,
-    public_schema,
-    public_schema_text,
-)
+from ofs.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from ofs.contracts.records import DecisionRecord, EventEnvelope
+    from ofs.contracts.rows import EventRow, EventRowGroup, RowsRequest, RowsRunRecord
+    from ofs.contracts.schema import PUBLIC_CONTRACTS, SCHEMA_FILE, public_schema, public_schema_text
 
 __all__ = [
     "LISTED_MAX",
@@ -112,3 +112,19 @@ __all__ = [
     "public_schema",
     "public_schema_text",
 ]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "DecisionRecord": "records",
+        "EventEnvelope": "records",
+        "EventRow": "rows",
+        "EventRowGroup": "rows",
+        "PUBLIC_CONTRACTS": "schema",
+        "RowsRequest": "rows",
+        "RowsRunRecord": "rows",
+        "SCHEMA_FILE": "schema",
+        "public_schema": "schema",
+        "public_schema_text": "schema",
+    },
+)

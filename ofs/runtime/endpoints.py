@@ -1,6 +1,7 @@
 """Addresses become adapters: `archive:DIR`, `kafka://HOST:PORT[/TOPIC]`, files.
 
-Kafka's client is imported where an address names a broker: it would be a tenth of the start of all other jobs.
+What one kind of address needs is imported where one is given: Kafka's client alone would be a tenth of the start of all
+other jobs.
 """
 
 from __future__ import annotations
@@ -14,10 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 from ofs.errors import UsageError
 from ofs.ports import DecisionSource, EventLog, OutputSink, RowSink
 from ofs.sinks.folder import FolderSink
-from ofs.sinks.rows_folder import RowsFolderSink
-from ofs.sources.archive import ArchiveLog
 from ofs.sources.decisions import FileDecisionSource
-from ofs.sources.logical import LogicalLog
 from ofs.units import OffsetRange
 
 _ARCHIVE: Final = "archive:"
@@ -66,12 +64,17 @@ def open_events(address: str, *, archive: str | None = None, read_rate: int | No
             raise UsageError(
                 "--archive goes with kafka:// events", hint="give the archive as --events archive:DIR alone"
             )
+        from ofs.sources.archive import ArchiveLog
+
         log = ArchiveLog(Path(address.removeprefix(_ARCHIVE)))
     elif address.startswith(_KAFKA):
         from ofs.sources.kafka import KafkaLog
 
         log = KafkaLog(_without_topic(address), read_rate=read_rate)
         if archive is not None:
+            from ofs.sources.archive import ArchiveLog
+            from ofs.sources.logical import LogicalLog
+
             log = LogicalLog(log, ArchiveLog(Path(archive.removeprefix(_ARCHIVE))))
     else:
         raise UsageError(
@@ -108,6 +111,8 @@ def open_row_sink(out: str | None, sink: str | None, *, create_topics: bool) -> 
     if (out is None) == (sink is None):
         raise UsageError("rows go to one place", hint="give --out DIR or --sink kafka://HOST:PORT")
     if out is not None:
+        from ofs.sinks.rows_folder import RowsFolderSink
+
         return RowsFolderSink(Path(out))
     from ofs.sinks.rows_kafka import RowsKafkaSink
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 from ofs.contracts.identity import CanonicalPins
 from ofs.engine.native_rows import NativeRowEngine
-from ofs.engine.reference_rows import ReferenceRowEngine
 from ofs.engine.rows import RowEngine
 from ofs.features import Locked
 from ofs.planner.basis import BasisRequest
@@ -66,4 +65,8 @@ class BoundedRows:
 def choose_row_engine(name: str) -> tuple[RowEngine, tuple[str, ...]]:
     """The engine of that name and what its user should be told. Raises UsageError for native without a core."""
     engine, notices = choose_engine(name)
-    return (NativeRowEngine() if engine.name == NativeRowEngine.name else ReferenceRowEngine()), notices
+    if engine.name == NativeRowEngine.name:
+        return NativeRowEngine(), notices
+    from ofs.engine.reference_rows import ReferenceRowEngine
+
+    return ReferenceRowEngine(), notices

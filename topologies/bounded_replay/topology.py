@@ -15,8 +15,7 @@ from typing import Final
 
 from ofs.contracts.checkpoint import StateIdentity
 from ofs.engine.native import NativeEngine
-from ofs.engine.port import Engine
-from ofs.engine.reference import ReferenceEngine
+from ofs.engine.port import Engine, StatefulEngine
 from ofs.errors import UsageError
 from ofs.features import Registry
 from ofs.native import core
@@ -80,7 +79,7 @@ class BoundedReplay:
 
     def _states(self, engine: Engine) -> StateFolder | None:
         """Where partitions' states are kept; the reference engine keeps its own in memory."""
-        if self.state is None or engine.name == ReferenceEngine.name:
+        if self.state is None or not isinstance(engine, StatefulEngine):
             return None
         return StateFolder(self.state, reads_tables=not self.is_audit)
 
@@ -97,7 +96,7 @@ class BoundedReplay:
 def choose_engine(name: str) -> tuple[Engine, tuple[str, ...]]:
     """The engine of that name and what its user should be told. Raises UsageError for native without a core."""
     if name == "reference":
-        return ReferenceEngine(), ()
+        return _reference_engine(), ()
     if name not in ("auto", "native"):
         raise UsageError(f"{name}: not an engine", hint="one of auto, native, reference")
     if core is not None:
@@ -106,4 +105,11 @@ def choose_engine(name: str) -> tuple[Engine, tuple[str, ...]]:
         raise UsageError(
             "the native core was not built", hint="install cargo and run `make setup`, or leave --engine out"
         )
-    return ReferenceEngine(), (_NO_CORE,)
+    return _reference_engine(), (_NO_CORE,)
+
+
+def _reference_engine() -> Engine:
+    """It brings the executable semantics along, which a native run does not need."""
+    from ofs.engine.reference import ReferenceEngine
+
+    return ReferenceEngine()
