@@ -24,6 +24,7 @@ help: ## list the targets
 
 .PHONY: setup
 setup: $(VENV)/.source core ## make .venv from the pinned versions and build the native core
+	@$(PY) -m compileall -q ofs topologies # as pip would: where Python is told to write no bytecode, each start would compile
 
 $(VENV)/.pins: requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -95,7 +96,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if wanted:
         return shell_complete(root, {}, "ofs", _COMPLETE, wanted)
     signal.signal(signal.SIGTERM, _terminate)
-    return run(root, sys.argv[1:] if arguments is None else arguments)
+    return _run_process() if arguments is None else run(root, arguments)
+
+
+def _run_process() -> int:
+    """The command line of the process, of which nothing else is to come."""
+    # pyarrow loads numpy where it is installed, and does without where it is not; nothing here has a use for it
+    sys.modules.setdefault("numpy", None)  # type: ignore[arg-type]  # so the import system says: not to be found
+    try:
+        return run(root, sys.argv[1:])
+    finally:
+        gc.freeze()  # what is there now goes with the process: nobody need look which of it is garbage
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

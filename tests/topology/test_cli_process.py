@@ -45,6 +45,27 @@ def test_the_start_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_a_replay_loads_what_it_needs(scene: Scene, tmp_path: Path) -> None:
+    """Not the other engine, not what makes archives or rows, no client of a broker, and no library's own extras."""
+    names = "[name for name, module in sys.modules.items() if module]"
+    program = f"import sys; from ofs.cli.main import main; main(); print(*{names}, file=sys.stderr)"
+    command = [sys.executable, "-c", program, *scene.replay_arguments(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    loaded = set(done.stderr.split())
+    assert {"pyarrow", "ofs.sources.archive.log", "ofs.engine.native"} <= loaded
+    assert not loaded & {
+        "confluent_kafka",
+        "numpy",
+        "ofs.contracts.rows",
+        "ofs.engine.reference",
+        "ofs.runtime.rows",
+        "ofs.semantics",
+        "ofs.sources.archive.exporting",
+        "ofs.sources.archive.importing",
+        "ofs.sources.archive.verifying",
+    }
+
+
 def test_version_and_help_are_data() -> None:
     """What is asked for stands on stdout, with exit code 0 and nothing on stderr."""
     version, asked = ofs("--version"), ofs("replay", "-h")
