@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from ofs.ports import PartitionInfo, StreamInfo
 from ofs.units import OffsetRange
 
 OffsetAt = Callable[[str, int, int], int | None]
+Each = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 FirstLogTime = Callable[[str, int, OffsetRange], int | None]
 
 
@@ -17,12 +19,14 @@ class LogFacts:
     """Streams by name (None: the log does not know it) and the time index, each time looked up once.
 
     `lookup(stream, partition, log_ts_us)`: the first offset logged at or after the time. `first_us(stream, partition,
-    range)`: the log timestamp of the first record in a range.
+    range)`: the log timestamp of the first record in a range. `each`: applies a function to many things, perhaps to
+    some of them at once, and gives the results in their order.
     """
 
     streams: dict[str, StreamInfo | None]
     lookup: OffsetAt
     first_us: FirstLogTime
+    each: Each = map
     _first: dict[tuple[str, int, int], int | None] = field(default_factory=dict)
     _found: dict[tuple[str, int, int], int | None] = field(default_factory=dict)
 

@@ -202,20 +202,24 @@ class _Needs:
         return self.by_place.setdefault((stream, partition), _Need())
 
     def partitions(self, facts: LogFacts, max_skew_us: int) -> Iterator[PartitionPlan]:
-        for (stream, partition), need in sorted(self.by_place.items()):
-            info, described = facts.partition(stream, partition), facts.streams[stream]
-            if info is not None and described is not None:
-                start, start_from = _start(facts, stream, info, need, max_skew_us)
+        def start(place: tuple[str, int]) -> tuple[int, StartFrom] | None:
+            info = facts.partition(*place)
+            return None if info is None else _start(facts, place[0], info, self.by_place[place], max_skew_us)
+
+        places = sorted(self.by_place)
+        for place, found in zip(places, facts.each(start, places), strict=True):
+            info, described = facts.partition(*place), facts.streams[place[0]]
+            if info is not None and described is not None and found is not None:
+                first, start_from = found
                 yield PartitionPlan(
-                    stream,
-                    partition,
+                    *place,
                     described.log_id,
                     described.topic_id,
                     info,
-                    start,
+                    first,
                     start_from,
-                    need.end,
-                    start,
+                    self.by_place[place].end,
+                    first,
                 )
 
 

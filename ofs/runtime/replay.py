@@ -28,7 +28,7 @@ from ofs.contracts.identity import BasisRange
 from ofs.engine.port import Engine
 from ofs.errors import SourceError, UsageError
 from ofs.features import Registry, definition_bytes
-from ofs.planner.log_facts import LogFacts
+from ofs.planner.log_facts import Each, LogFacts
 from ofs.planner.plan import PartitionPlan, ReplayPlan, make_plan
 from ofs.planner.request import replay_id as identify
 from ofs.planner.request import replay_request
@@ -103,10 +103,11 @@ def run_replay(
     """
     started_us = clock.now_us()
     stages = Stages()
-    with ThreadPoolExecutor(options.workers, "ofs-read") as readers, stages.timed("decisions"):
-        submit = stages.counted("decisions", readers.submit)
-        batch = read_batch(engine, given.decisions, progress, submit)
-    facts, plan = _planned(given, batch, options, clock)
+    with ThreadPoolExecutor(options.workers, "ofs-read") as readers:
+        with stages.timed("decisions"):
+            submit = stages.counted("decisions", readers.submit)
+            batch = read_batch(engine, given.decisions, progress, submit)
+        facts, plan = _planned(given, batch, options, clock, readers.map)
     request = replay_request(
         plan,
         facts,
@@ -469,14 +470,14 @@ def _report(run: RunRecord, proof: CutCertificate, notices: tuple[str, ...], sec
 
 
 def _planned(
-    given: ReplayInput, batch: Batch, options: ReplayOptions, clock: Clock
+    given: ReplayInput, batch: Batch, options: ReplayOptions, clock: Clock, each: Each
 ) -> tuple[LogFacts, ReplayPlan]:
     """The log as it is described, and the plan on it; both again where something was lost before the plan stood.
 
     A start is looked up in what the log holds by then: what went away in between would be missing without a word.
     """
     for _ in range(_PLAN_TRIES):
-        facts = _facts(given.log, batch, options, clock)
+        facts = _facts(given.log, batch, options, clock, each)
         plan = make_plan(
             batch.decisions, batch.irregular, given.registry, facts, max_skew_us=options.max_skew_us
         )
@@ -502,15 +503,18 @@ def _is_lost(before: StreamInfo | None, now: StreamInfo | None) -> bool:
     )
 
 
-def _facts(log: EventLog, batch: Batch, options: ReplayOptions, clock: Clock) -> LogFacts:
-    """Describe the streams of the batch, waiting a while for cuts that the log has not reached yet."""
+def _facts(log: EventLog, batch: Batch, options: ReplayOptions, clock: Clock, each: Each) -> LogFacts:
+    """Describe the streams of the batch, waiting a while for cuts that the log has not reached yet.
+
+    Starts are looked up by the workers: an archive digests a file of each partition for that.
+    """
     wanted = _cuts_max(batch)
     streams = {stream: log.describe(stream) for stream in sorted({stream for stream, _ in wanted})}
     deadline_us = clock.now_us() + options.end_wait_us
     while _is_behind(streams, wanted) and clock.now_us() < deadline_us:
         clock.sleep_us(100_000)
         streams = {stream: log.describe(stream) for stream in streams}
-    return LogFacts(streams, log.offset_at, partial(_first_us, log))
+    return LogFacts(streams, log.offset_at, partial(_first_us, log), each)
 
 
 def _first_us(log: EventLog, stream: str, partition: int, span: OffsetRange) -> int | None:
