@@ -44,25 +44,28 @@ class TableDigests:
 
     def of(self, path: Path) -> str:
         """The digest of a file, once for each table. Raises OSError."""
-        found = path.stat()
-        identity = (path.name, found.st_ino, found.st_size, found.st_mtime_ns)
-        digest = self._known.get(identity) if path.suffix == _TABLE else None
+        digest = self.known(path)
         if digest is None:
             digest = _sha256(path)
             if path.suffix == _TABLE:
-                self._known[identity] = digest
+                self._known[_identity(path)] = digest
         return digest
+
+    def known(self, path: Path) -> str | None:
+        """The digest of a table that is part of a checkpoint already; None where it is to be found. Raises OSError."""
+        return self._known.get(_identity(path)) if path.suffix == _TABLE else None
 
 
 def list_files(database: Path, digests: TableDigests) -> tuple[CheckpointFile, ...]:
     """Every file of a database, but for RocksDB's log of messages, made durable. Raises OSError."""
     files = []
     for path in _files(database):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        if digests.known(path) is None:  # what is part of a checkpoint is durable
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
         files.append(CheckpointFile(name=path.name, size_bytes=path.stat().st_size, sha256=digests.of(path)))
     return tuple(files)
 
@@ -193,6 +196,11 @@ def _files(database: Path) -> list[Path]:
     return sorted(
         path for path in database.iterdir() if path.name != _INFO_LOG and not path.name.startswith("LOG.")
     )
+
+
+def _identity(path: Path) -> tuple[str, int, int, int]:
+    found = path.stat()
+    return path.name, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _sha256(path: Path) -> str:

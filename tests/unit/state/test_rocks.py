@@ -68,6 +68,8 @@ def test_scan_raises_at_a_damaged_block(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="Corruption"):
         list(store.scan(b""))
     with pytest.raises(StateError, match="Corruption"):
+        store.scan_many([b"", b"k"], [b"k0", b"k"])
+    with pytest.raises(StateError, match="Corruption"):
         store.get_many([b"k%06d" % n for n in range(20_000)])
     store.close()
 
