@@ -22,6 +22,7 @@ from tests.unit.engine_core.workbench import (
     group,
     new_fold,
     plan_of,
+    sliding,
 )
 
 GROUP = group(
@@ -297,3 +298,25 @@ def test_an_answer_that_was_not_given_is_built_on_by_none() -> None:
     apply(fold, rows[fold.frontier :], answers[1])
     some = [assembled(plan_of(GROUP), sealed, [one]) for one in answers]
     assert [verdict.snapshot for verdict in some[1]] == [verdict.snapshot for verdict in some[0]]
+
+
+def test_horizons_are_those_of_groups_that_do_not_see_all() -> None:
+    """A group with finite windows sees from its earliest start on; what the smallest as-of does not see is refused."""
+    short = group(feature("n", "count", sliding(20)), feature("m", "count", sliding(5)))
+    fold = new_fold(plan_of(short))
+    ((steps, contributions, time_us),) = fold.horizons(60)
+    assert (steps[:1], contributions[:1], time_us) == (b"W", b"C", 40)
+    assert [time_us for _, _, time_us in fold.horizons(50)] == [40]  # it never falls
+    assert new_fold(plan_of(GROUP)).horizons(60) == []
+    early = bound([short], [decision(0, 59, (0,))])
+    with pytest.raises(ValueError, match="as-of 59 lies before 60"):
+        fold.advance(0, early.queries("s", 0, 0, 1, 0, EVERY_CUT))
+
+
+def test_an_entry_of_steps_tells_its_first_time() -> None:
+    """Half an entry is damaged."""
+    _, state = dropped()
+    (value,) = (value for key, value in state.items() if key.startswith(b"W"))
+    assert _core.Fold.first_step_us(value) == 10
+    with pytest.raises(ValueError, match="an entry of steps is damaged"):
+        _core.Fold.first_step_us(value[:1])
