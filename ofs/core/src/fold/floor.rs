@@ -49,7 +49,7 @@ impl Fold {
         let as_of_us = self.floor.as_of_us;
         let sees_part = |group: &&GroupPlan| !group.has_changes && group.start_us(as_of_us) > i64::MIN;
         let groups: Vec<&GroupPlan> = self.plan.groups.iter().filter(sees_part).collect();
-        let pairs = self.scopes.iter().flat_map(|scope| groups.iter().map(move |group| (scope, *group)));
+        let pairs = self.intake.scopes.iter().flat_map(|scope| groups.iter().map(move |group| (scope, *group)));
         pairs
             .map(|(scope, group)| Horizon {
                 steps: steps_prefix(&scope.digest),
