@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 CARGO_MANIFEST := ofs/core/Cargo.toml
 CORE := ofs/_core.abi3.so
-CORE_SOURCES := $(CARGO_MANIFEST) ofs/core/Cargo.lock $(shell find ofs/core/src -type f 2>/dev/null)
+CORE_SOURCES := $(CARGO_MANIFEST) ofs/core/Cargo.lock $(shell find ofs/core/src ofs/core/librdkafka -type f 2>/dev/null)
 RUST_MINOR := 88
 PIP_QUIET := --quiet --disable-pip-version-check --no-input
 PYTEST_ARGS ?=
@@ -162,7 +162,7 @@ lint: setup ## ruff: rules and format
 fmt: setup ## format Python and Rust, mend what ruff can
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
-	@cargo fmt --manifest-path $(CARGO_MANIFEST)
+	@cargo fmt --all --manifest-path $(CARGO_MANIFEST)
 
 .PHONY: types
 types: setup ## mypy, strict
@@ -174,9 +174,9 @@ arch: setup ## import-linter: who may import whom
 
 .PHONY: core-test
 core-test: ## the native core: format, clippy without a warning, its own tests
-	@cargo fmt --manifest-path $(CARGO_MANIFEST) --check
-	@cargo clippy --quiet --locked --manifest-path $(CARGO_MANIFEST) --all-targets -- -D warnings
-	@cargo test --quiet --locked --manifest-path $(CARGO_MANIFEST) --no-default-features
+	@cargo fmt --all --manifest-path $(CARGO_MANIFEST) --check
+	@cargo clippy --quiet --locked --manifest-path $(CARGO_MANIFEST) --workspace --all-targets -- -D warnings
+	@cargo test --quiet --locked --manifest-path $(CARGO_MANIFEST) --workspace --no-default-features
 
 .PHONY: contracts-check
 contracts-check: setup ## the schema and the golden vectors are what the code generates

@@ -65,7 +65,10 @@ class Decisions:
     def __new__(cls) -> Decisions: ...
     @staticmethod
     def decode(lines: Sequence[bytes]) -> DecodedLines:
-        """Lines for `append`: a list, or a `LinesOfText`, split here. Pure: any threads may decode at once."""
+        """Lines for `append`: a list; a `LinesOfText`, split here; or a `LinesOfRecords`, from the records' values.
+
+        Pure: any threads may decode at once.
+        """
     def append(self, lines: DecodedLines) -> None:
         """Take the next lines; line numbers count from 0 over all calls."""
     def add(self, lines: list[bytes]) -> None:
@@ -415,3 +418,47 @@ class Rows:
         bool, and texts as binary."""
     def records(self) -> tuple[list[str], bytes, list[int]]:
         """Event ids; the EventRows as canonical JSON lines; the length of each, with its line end."""
+
+@final
+class MessageReader:
+    """Reads queues of one librdkafka. Raises ValueError where an address is 0.
+
+    `addresses`: of rd_kafka_consume_batch_queue, rd_kafka_message_destroy, rd_kafka_message_timestamp,
+    rd_kafka_message_headers and rd_kafka_header_get_all, in a library that stays loaded; others end the process.
+    """
+
+    def __new__(cls, addresses: list[int]) -> MessageReader: ...
+    def read(
+        self, queue: int, wanted: int, timeout_ms: int
+    ) -> tuple[list[Records], list[tuple[int, int]], list[tuple[int, str]]] | None:
+        """Up to `wanted` messages: records, (partition, offset) of each end, (code, text) of each error.
+
+        None where the library failed. Records are cut into batches where the partition changes. `queue`: the address
+        of a queue that is open until the call returns. Raises ValueError where a record's headers cannot be read.
+        """
+
+@final
+class Records:
+    """Records of one partition as columns: Arrow's, of the archive's names and types, by `__arrow_c_array__`.
+
+    The lists are made at each call. `headers` is None where no record has any.
+    """
+
+    def __len__(self) -> int: ...
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offsets(self) -> list[int]: ...
+    @property
+    def log_ts_us(self) -> list[int]: ...
+    @property
+    def ts_types(self) -> list[int]: ...
+    @property
+    def keys(self) -> list[bytes | None]: ...
+    @property
+    def values(self) -> list[bytes | None]: ...
+    @property
+    def headers(self) -> list[list[Header]] | None: ...
+    def slice(self, start: int, end: int) -> Records:
+        """The records at those of the indexes `[start, end)` that are there."""

@@ -14,6 +14,7 @@ from ofs.canonical.content import _RECORD_PREFIX
 from ofs.contracts import public_schema_text
 from ofs.engine.reference import ReferenceEngine
 from ofs.features.lock_file import LOCK_FORMAT
+from ofs.librdkafka import _SIGNATURES
 from ofs.sources.archive.manifest import FORMAT as ARCHIVE_FORMAT
 from topologies.bounded_replay import topology
 
@@ -44,6 +45,7 @@ def test_no_code_joins_a_group_or_commits() -> None:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 calls.add(node.func.attr)
     assert not calls & {"subscribe", "store_offsets", "send_offsets_to_transaction"}
+    assert not {name for name in _SIGNATURES if re.search("subscribe|store|send_offsets|commit(?!_tr)", name)}
     client = (ROOT / "ofs" / "kafka_client.py").read_text("utf-8")
     assert ".commit(" not in client
     assert '"enable.auto.commit": False' in client
@@ -59,6 +61,23 @@ def test_the_core_forbids_unsafe_code_and_panics() -> None:
     denied = {name for name, level in manifest["lints"]["clippy"].items() if level == "deny"}
     assert {"unwrap_used", "expect_used", "panic"} <= denied
     assert "#![forbid(unsafe_code)]" in (ROOT / "ofs/core/src/lib.rs").read_text("utf-8")
+
+
+def test_what_is_not_safe_stands_apart_and_gives_its_reasons() -> None:
+    """Messages of the client's library are taken in a crate of its own; no unsafe block lacks its reason."""
+    manifest = tomllib.loads((ROOT / "ofs/core/librdkafka/Cargo.toml").read_text("utf-8"))
+    denied = {name for name, level in manifest["lints"]["clippy"].items() if level == "deny"}
+    assert {
+        "undocumented_unsafe_blocks",
+        "missing_safety_doc",
+        "unwrap_used",
+        "expect_used",
+        "panic",
+    } <= denied
+    assert manifest["lints"]["rust"]["unsafe_op_in_unsafe_fn"] == "deny"
+    sources = (ROOT / "ofs/core/librdkafka/src").glob("*.rs")
+    unsafe = {path.name for path in sources if "unsafe {" in path.read_text("utf-8")}
+    assert unsafe == {"library.rs", "python.rs", "tests.rs"}
 
 
 def test_the_semantics_share_no_code_with_the_core() -> None:

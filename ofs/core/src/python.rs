@@ -79,5 +79,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<rows::PyRowsMade>()?;
     module.add_class::<rows::PyRows>()?;
     module.add_function(wrap_pyfunction!(assemble::assemble, module)?)?;
+    module.add_class::<ofs_librdkafka::python::MessageReader>()?;
+    module.add_class::<ofs_librdkafka::python::Records>()?;
     Ok(())
 }

@@ -110,6 +110,11 @@ impl<'b> ArrowColumns<'b> {
         })
     }
 
+    /// The records' values, a null as an empty one.
+    pub fn values(&self) -> impl Iterator<Item = &'b [u8]> {
+        self.values.iter().map(Option::unwrap_or_default)
+    }
+
     /// The records with their headers.
     pub fn records(
         &self,

@@ -1,8 +1,11 @@
 //! `Decisions`, `DecodedLines`, `Shape` and `Members`.
 
+use arrow_array::RecordBatch;
+use arrow_pyarrow::PyArrowType;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 
+use super::columns::ArrowColumns;
 use super::queries::PyQueries;
 use super::{checked_range, value_error};
 use crate::decisions::{Decisions, DecodedLines, Misuse, lines_of};
@@ -21,6 +24,8 @@ pub struct PyDecisions {
 enum Lines {
     /// Those that end before `stop`, and a last one.
     OfText { text: PyBackedBytes, stop: usize, last: Option<PyBackedBytes> },
+    /// The records' values; a null is an empty line.
+    OfRecords { arrow: PyArrowType<RecordBatch> },
     #[pyo3(transparent)]
     List(Vec<PyBackedBytes>),
 }
@@ -42,14 +47,15 @@ impl PyDecisions {
 
     #[staticmethod]
     fn decode(py: Python<'_>, lines: Lines) -> PyResult<PyDecodedLines> {
-        let inner: Result<DecodedLines, Misuse> = py.detach(|| match &lines {
+        let inner = py.detach(|| match &lines {
             Lines::OfText { text, stop, last } => {
-                let text = text.get(..*stop).ok_or(Misuse::NoText)?;
+                let text = text.get(..*stop).ok_or_else(|| value_error(Misuse::NoText))?;
                 Ok(DecodedLines::of(lines_of(text).chain(last.iter().map(|line| &**line))))
             }
+            Lines::OfRecords { arrow } => Ok(DecodedLines::of(ArrowColumns::of(&arrow.0)?.values())),
             Lines::List(lines) => Ok(DecodedLines::of(lines.iter().map(|line| &**line))),
         });
-        Ok(PyDecodedLines { inner: inner.map_err(value_error)? })
+        inner.map(|inner| PyDecodedLines { inner })
     }
 
     fn append(&mut self, py: Python<'_>, lines: &PyDecodedLines) -> PyResult<()> {
