@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -16,20 +17,19 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from confluent_kafka import (
-    Consumer,
     IsolationLevel,
     KafkaError,
     KafkaException,
-    Message,
     TopicCollection,
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
 from ofs.errors import OfsError
+from ofs.kafka_consumer import Consumer, Received
 from ofs.librdkafka import TransactionalProducer
 from ofs.ports import OutputRecords, RecordBatch
-from ofs.units import INT64_MAX, OffsetRange
+from ofs.units import OffsetRange
 
 REQUEST_S: Final = 10.0
 STALL_S: Final = 30.0
@@ -237,57 +237,58 @@ class KafkaCluster:
             )
 
 
+class _Reach:
+    """Why brokers cannot be reached, as the library last said; None where it did not.
+
+    Apart from the reader, which the library would hold with it.
+    """
+
+    def __init__(self) -> None:
+        self.down: str | None = None
+
+    def told(self, error: KafkaError) -> None:
+        if error.code() in _UNREACHABLE:
+            self.down = error.str()
+
+
 class KafkaReader:
     """A consumer that is assigned explicit offsets under a group id of its own, and commits nothing."""
 
     def __init__(self, cluster: KafkaCluster, *, small: bool) -> None:
         self._cluster = cluster
-        self._down: str | None = None
+        self._reach: Final = _Reach()
         config: dict[str, Any] = {
             **_BASE,
             **_READER,
             "bootstrap.servers": cluster.bootstrap,
             "group.id": f"ofs-{uuid.uuid4()}",
-            "error_cb": self._on_error,
         }
         if small:
             config |= {"fetch.message.max.bytes": 65_536, "queued.min.messages": 1}
         with cluster.mapped("opening a consumer"):
-            self._consumer = Consumer(config)
+            self._consumer = Consumer(config, self._reach.told)
 
     def assign(self, topic: str, starts: Mapping[int, int]) -> None:
         """Read these partitions from these offsets on."""
         with self._cluster.mapped(f"topic {topic}"):
-            self._consumer.assign([TopicPartition(topic, p, offset) for p, offset in starts.items()])
+            self._consumer.assign(topic, starts)
 
-    def consume(self, wanted: int) -> tuple[list[Message], dict[int, int], list[KafkaError]]:
-        """(messages, partition to its end where one was reached, errors) after at most a tenth of a second."""
+    def consume(self, stream: str, wanted: int) -> Received:
+        """What has come after at most a tenth of a second; `stream`: what the batches are to name."""
         with self._cluster.mapped("reading"):
-            received = self._consumer.consume(wanted, _CONSUME_S)
-        # an error must not be compared with None: KafkaError's own comparison raises
-        if not any(map(Message.error, received)):
-            return received, {}, []
-        good, ends, errors = [], {}, []
-        for message in received:
-            error = message.error()
-            if error is None:
-                good.append(message)
-            elif error.code() == KafkaError._PARTITION_EOF:
-                ends[message.partition() or 0] = message.offset() or 0
-            else:
-                errors.append(error)
-        return good, ends, errors
+            return self._consumer.consume(stream, wanted, _CONSUME_S)
 
     def position(self, topic: str, partition: int) -> int:
         """The next offset to read, past control records and aborted ones; negative before the first fetch."""
         with self._cluster.mapped(f"topic {topic}"):
-            return self._consumer.position([TopicPartition(topic, partition)])[0].offset
+            return self._consumer.position(topic, partition)
 
     def check_alive(self, idle_s: float, where: str, stall_s: float = STALL_S) -> None:
         """Raises where nothing has come for `stall_s`: sooner when the cluster cannot be reached."""
-        if self._down is not None and idle_s > _UNREACHABLE_S:
+        down = self._reach.down
+        if down is not None and idle_s > _UNREACHABLE_S:
             raise self._cluster.error(
-                f"Kafka at {self._cluster.bootstrap} cannot be reached ({where}: {self._down})"
+                f"Kafka at {self._cluster.bootstrap} cannot be reached ({where}: {down})"
             )
         if idle_s > stall_s:
             raise self._cluster.error(
@@ -297,16 +298,12 @@ class KafkaReader:
 
     def progressed(self) -> None:
         """The cluster answers."""
-        self._down = None
+        self._reach.down = None
 
     def close(self) -> None:
         """Leave; calling it again does nothing."""
         with self._cluster.mapped("closing a consumer"):
             self._consumer.close()
-
-    def _on_error(self, error: KafkaError) -> None:
-        if error.code() in _UNREACHABLE:
-            self._down = error.str()
 
 
 class KafkaWriter:
@@ -411,29 +408,6 @@ class KafkaWriter:
             self._failure = f"topic {topic}: {error.str()}"
 
 
-def to_batch(stream: str, partition: int, messages: Sequence[Message]) -> RecordBatch:
-    """Messages of one partition as columns; milliseconds become microseconds, a missing time is 0."""
-    kinds, times_us = [], []
-    # unpacked at once: kept, these tuples are half of the time, by garbage collection
-    for kind, time_ms in map(Message.timestamp, messages):
-        kinds.append(kind)
-        times_us.append(time_ms * _MS_US)
-    if not all(kinds) or max(times_us) > INT64_MAX:
-        pairs = zip(kinds, times_us, strict=True)
-        times_us = [min(time_us, INT64_MAX) if kind else 0 for kind, time_us in pairs]
-    headers = list(map(Message.headers, messages))
-    return RecordBatch(
-        stream=stream,
-        partition=partition,
-        offsets=[offset or 0 for offset in map(Message.offset, messages)],
-        log_ts_us=times_us,
-        ts_types=kinds,
-        keys=list(map(Message.key, messages)),
-        values=list(map(Message.value, messages)),
-        headers=[_header_list(entry) for entry in headers] if any(headers) else None,
-    )
-
-
 def read_range(
     cluster: KafkaCluster,
     topic: str,
@@ -441,9 +415,10 @@ def read_range(
     span: OffsetRange,
     burst: Callable[[], int],
     *,
+    stream: str | None = None,
     stall_s: float = STALL_S,
-) -> Iterator[list[Message]]:
-    """The delivered messages of `span` in offset order, at most `burst()` at a time.
+) -> Iterator[RecordBatch]:
+    """The delivered records of `span` in offset order, at most `burst()` at a time, as those of `stream`, or the topic.
 
     Ends by the position, so that control records and aborted ones at the end do not hold it up. A span that is empty
     asks nothing. Raises the cluster's error class: after `stall_s` without progress, 12 s where it cannot be reached,
@@ -457,29 +432,34 @@ def read_range(
         reader.assign(topic, {partition: span.start})
         progress_at = time.monotonic()
         while position < span.end:
-            messages, ends, errors = reader.consume(min(burst(), span.end - position))
-            if any(error.code() == KafkaError._AUTO_OFFSET_RESET for error in errors):
-                raise cluster.error(
-                    f"Kafka at {cluster.bootstrap}: {where}: offset {position} is not there (any more)"
+            received = reader.consume(stream or topic, min(burst(), span.end - position))
+            _raise_fatal(cluster, where, position, received.errors)
+            reached = max(position, received.ends.get(partition, 0), reader.position(topic, partition))
+            for batch in received.batches:
+                inside = (
+                    batch if reached <= span.end else batch.slice(0, bisect_left(batch.offsets, span.end))
                 )
-            fatal = next(
-                (error for error in errors if not error.retriable() and error.code() not in _UNREACHABLE),
-                None,
-            )
-            if fatal is not None:
-                raise cluster.error(f"Kafka at {cluster.bootstrap}: {where}: {fatal.name()}: {fatal.str()}")
-            inside = messages
-            if messages and (messages[-1].offset() or 0) >= span.end:
-                inside = [message for message in messages if (message.offset() or 0) < span.end]
-            reached = max(position, ends.get(partition, 0), reader.position(topic, partition))
-            if inside:
-                yield inside
+                if len(inside):
+                    yield inside
             if reached > position:
                 position, progress_at = reached, time.monotonic()
                 reader.progressed()
             reader.check_alive(time.monotonic() - progress_at, where, stall_s)
     finally:
         reader.close()
+
+
+def _raise_fatal(cluster: KafkaCluster, where: str, position: int, errors: Sequence[KafkaError]) -> None:
+    """Raise where an error says that the records from the position on will not come."""
+    if any(error.code() == KafkaError._AUTO_OFFSET_RESET for error in errors):
+        raise cluster.error(
+            f"Kafka at {cluster.bootstrap}: {where}: offset {position} is not there (any more)"
+        )
+    fatal = next(
+        (error for error in errors if not error.retriable() and error.code() not in _UNREACHABLE), None
+    )
+    if fatal is not None:
+        raise cluster.error(f"Kafka at {cluster.bootstrap}: {where}: {fatal.name()}: {fatal.str()}")
 
 
 def first_log_ts_us(cluster: KafkaCluster, topic: str, bounds: Mapping[int, OffsetRange]) -> dict[int, int]:
@@ -496,24 +476,21 @@ def first_log_ts_us(cluster: KafkaCluster, topic: str, bounds: Mapping[int, Offs
             reader.assign(topic, {partition: span.start for partition, span in waiting.items()})
             before = len(waiting)
             while len(waiting) == before:
-                messages, ends, errors = reader.consume(len(waiting))
-                if errors:
-                    raise cluster.error(f"Kafka at {cluster.bootstrap}: topic {topic}: {errors[0].str()}")
-                for message in messages:
-                    partition = message.partition() or 0
-                    found.setdefault(partition, to_batch(topic, partition, [message]).log_ts_us[0])
+                received = reader.consume(topic, len(waiting))
+                if received.errors:
+                    raise cluster.error(
+                        f"Kafka at {cluster.bootstrap}: topic {topic}: {received.errors[0].str()}"
+                    )
+                for batch in received.batches:
+                    found.setdefault(batch.partition, batch.log_ts_us[0])
                 for partition, span in list(waiting.items()):
-                    reached = max(ends.get(partition, 0), reader.position(topic, partition))
+                    reached = max(received.ends.get(partition, 0), reader.position(topic, partition))
                     if partition in found or reached >= span.end:
                         del waiting[partition]
                 reader.check_alive(time.monotonic() - started, f"topic {topic}")
     finally:
         reader.close()
     return found
-
-
-def _header_list(headers: Any) -> list[tuple[str, bytes | None]]:
-    return [(name, value) for name, value in headers or ()]
 
 
 def _patiently(ask: Callable[[], T], *, final: int | None = None) -> T:

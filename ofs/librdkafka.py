@@ -1,4 +1,4 @@
-"""A transactional producer by the C interface of librdkafka, which confluent_kafka brings along.
+"""The C interface of librdkafka, which confluent_kafka brings along, and a transactional producer by it.
 
 confluent_kafka takes an object a record and calls back for each that was delivered, with the interpreter's lock. Here
 some records are one table, which the library copies from while the lock is free; only failures are called back.
@@ -12,7 +12,7 @@ import weakref
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from ctypes import POINTER, c_char_p, c_int, c_int32, c_int64, c_size_t, c_void_p
+from ctypes import POINTER, c_char_p, c_int, c_int32, c_int64, c_size_t, c_ssize_t, c_void_p
 from functools import cache
 from itertools import accumulate
 from typing import Any, Final
@@ -24,7 +24,8 @@ from ofs.ports import OutputRecords
 Failed = Callable[[str, KafkaError], None]
 """Told of a record that was not delivered: its topic and why."""
 
-_PRODUCER: Final = 0
+PRODUCER: Final = 0
+CONSUMER: Final = 1
 _COPY: Final = 2
 _PURGE_ALL: Final = 3
 _ANY_PARTITION: Final = -1
@@ -32,7 +33,7 @@ _REASON_BYTES: Final = 512
 _MS: Final = 1000
 
 
-class _Message(ctypes.Structure):
+class Message(ctypes.Structure):
     """`rd_kafka_message_t`."""
 
     _fields_ = (
@@ -48,14 +49,37 @@ class _Message(ctypes.Structure):
     )
 
 
-_Report: Final = ctypes.CFUNCTYPE(None, c_void_p, POINTER(_Message), c_void_p)
-_WORDS: Final = ctypes.sizeof(_Message) // array("Q").itemsize
+class TopicPartition(ctypes.Structure):
+    """`rd_kafka_topic_partition_t`."""
+
+    _fields_ = (
+        ("topic", c_char_p),
+        ("partition", c_int32),
+        ("offset", c_int64),
+        ("metadata", c_void_p),
+        ("metadata_size", c_size_t),
+        ("opaque", c_void_p),
+        ("err", c_int),
+        ("private", c_void_p),
+    )
+
+
+class TopicPartitions(ctypes.Structure):
+    """`rd_kafka_topic_partition_list_t`."""
+
+    _fields_ = (("cnt", c_int), ("size", c_int), ("elems", POINTER(TopicPartition)))
+
+
+Report: Final = ctypes.CFUNCTYPE(None, c_void_p, POINTER(Message), c_void_p)
+Told: Final = ctypes.CFUNCTYPE(None, c_void_p, c_int, c_char_p, c_void_p)
+_WORDS: Final = ctypes.sizeof(Message) // array("Q").itemsize
 _SIGNATURES: Final[Mapping[str, tuple[Any, tuple[Any, ...]]]] = {
     "rd_kafka_conf_new": (c_void_p, ()),
     "rd_kafka_conf_destroy": (None, (c_void_p,)),
     "rd_kafka_conf_set": (c_int, (c_void_p, c_char_p, c_char_p, c_char_p, c_size_t)),
     "rd_kafka_conf_set_log_cb": (None, (c_void_p, c_void_p)),
-    "rd_kafka_conf_set_dr_msg_cb": (None, (c_void_p, _Report)),
+    "rd_kafka_conf_set_dr_msg_cb": (None, (c_void_p, Report)),
+    "rd_kafka_conf_set_error_cb": (None, (c_void_p, Told)),
     "rd_kafka_new": (c_void_p, (c_int, c_void_p, c_char_p, c_size_t)),
     "rd_kafka_destroy": (None, (c_void_p,)),
     "rd_kafka_topic_new": (c_void_p, (c_void_p, c_char_p, c_void_p)),
@@ -69,6 +93,26 @@ _SIGNATURES: Final[Mapping[str, tuple[Any, tuple[Any, ...]]]] = {
     "rd_kafka_begin_transaction": (c_void_p, (c_void_p,)),
     "rd_kafka_commit_transaction": (c_void_p, (c_void_p, c_int)),
     "rd_kafka_abort_transaction": (c_void_p, (c_void_p, c_int)),
+    "rd_kafka_poll_set_consumer": (c_int, (c_void_p,)),
+    "rd_kafka_queue_get_consumer": (c_void_p, (c_void_p,)),
+    "rd_kafka_queue_destroy": (None, (c_void_p,)),
+    "rd_kafka_topic_partition_list_new": (POINTER(TopicPartitions), (c_int,)),
+    "rd_kafka_topic_partition_list_add": (
+        POINTER(TopicPartition),
+        (POINTER(TopicPartitions), c_char_p, c_int32),
+    ),
+    "rd_kafka_topic_partition_list_destroy": (None, (POINTER(TopicPartitions),)),
+    "rd_kafka_assign": (c_int, (c_void_p, POINTER(TopicPartitions))),
+    "rd_kafka_position": (c_int, (c_void_p, POINTER(TopicPartitions))),
+    "rd_kafka_consumer_close": (c_int, (c_void_p,)),
+    "rd_kafka_consume_batch_queue": (c_ssize_t, (c_void_p, c_int, POINTER(POINTER(Message)), c_size_t)),
+    "rd_kafka_message_timestamp": (c_int64, (POINTER(Message), POINTER(c_int))),
+    "rd_kafka_message_headers": (c_int, (POINTER(Message), POINTER(c_void_p))),
+    "rd_kafka_message_destroy": (None, (POINTER(Message),)),
+    "rd_kafka_header_get_all": (
+        c_int,
+        (c_void_p, c_size_t, POINTER(c_char_p), POINTER(c_void_p), POINTER(c_size_t)),
+    ),
     "rd_kafka_error_code": (c_int, (c_void_p,)),
     "rd_kafka_error_string": (c_char_p, (c_void_p,)),
     "rd_kafka_error_is_fatal": (c_int, (c_void_p,)),
@@ -79,7 +123,7 @@ _SIGNATURES: Final[Mapping[str, tuple[Any, tuple[Any, ...]]]] = {
 
 
 @cache
-def _library() -> ctypes.CDLL:
+def library() -> ctypes.CDLL:
     """The library that confluent_kafka is linked with, wherever it is: names are looked up in what a module needs.
 
     Raises KafkaException where it hides them.
@@ -107,7 +151,10 @@ class TransactionalProducer:
         self._lock: Final = threading.Lock()
         self._topics: Final[dict[str, int]] = {}
         report = _reporting(failed)
-        self._handle: Final = _open({**config, "delivery.report.only.error": True}, report)
+        config = {**config, "delivery.report.only.error": True}
+        self._handle: Final = open_client(
+            PRODUCER, config, lambda settings: library().rd_kafka_conf_set_dr_msg_cb(settings, report)
+        )
         # the report is held as long as the library has its address
         self._end: Final = weakref.finalize(self, _destroy, self._handle, self._topics, report)
         # at the end of the process nobody waits for what was not committed
@@ -116,22 +163,22 @@ class TransactionalProducer:
     def init_transactions(self, timeout_s: float) -> None:
         """Fence earlier producers of the id, and wait until what they left open is decided."""
         with self._opened() as handle:
-            _check(_library().rd_kafka_init_transactions(handle, _ms(timeout_s)))
+            _check(library().rd_kafka_init_transactions(handle, _ms(timeout_s)))
 
     def begin_transaction(self) -> None:
         """What is produced from now on belongs together."""
         with self._opened() as handle:
-            _check(_library().rd_kafka_begin_transaction(handle))
+            _check(library().rd_kafka_begin_transaction(handle))
 
     def commit_transaction(self, timeout_s: float) -> None:
         """Deliver what was produced and make it visible."""
         with self._opened() as handle:
-            _check(_library().rd_kafka_commit_transaction(handle, _ms(timeout_s)))
+            _check(library().rd_kafka_commit_transaction(handle, _ms(timeout_s)))
 
     def abort_transaction(self, timeout_s: float) -> None:
         """Drop what was produced."""
         with self._opened() as handle:
-            _check(_library().rd_kafka_abort_transaction(handle, _ms(timeout_s)))
+            _check(library().rd_kafka_abort_transaction(handle, _ms(timeout_s)))
 
     def produce(self, topic: str, records: OutputRecords) -> None:
         """Queue records, without their line ends; they are copied. Raises where the queue did not take all of them."""
@@ -140,16 +187,16 @@ class TransactionalProducer:
         address, _ = table.buffer_info()
         with self._opened() as handle:
             to = self._topic(handle, topic)
-            taken = _library().rd_kafka_produce_batch(to, _ANY_PARTITION, _COPY, address, count)
+            taken = library().rd_kafka_produce_batch(to, _ANY_PARTITION, _COPY, address, count)
         if taken < count:
-            messages = (_Message * count).from_buffer(table)
+            messages = (Message * count).from_buffer(table)
             raise KafkaException(KafkaError(next(message.err for message in messages if message.err)))
 
     def purge(self) -> None:
         """Forget what was not delivered."""
         with self._opened() as handle:
-            _library().rd_kafka_purge(handle, _PURGE_ALL)
-            _library().rd_kafka_poll(handle, 0)
+            library().rd_kafka_purge(handle, _PURGE_ALL)
+            library().rd_kafka_poll(handle, 0)
 
     def close(self) -> None:
         """End the library's threads, once a call that waits has come back; calling it again does nothing."""
@@ -166,16 +213,16 @@ class TransactionalProducer:
 
     def _topic(self, handle: int, name: str) -> int:
         if name not in self._topics:
-            topic = _library().rd_kafka_topic_new(handle, name.encode(), None)
+            topic = library().rd_kafka_topic_new(handle, name.encode(), None)
             if topic is None:
-                raise KafkaException(KafkaError(_library().rd_kafka_last_error()))
+                raise KafkaException(KafkaError(library().rd_kafka_last_error()))
             self._topics[name] = topic
         return self._topics[name]
 
 
 def _table(names: bytes, key_lengths: list[int], lines: bytes, line_lengths: list[int]) -> array[int]:
-    """`_Message`s, word by word. They point into `names` and `lines`, which must be held while they are in use."""
-    table = array("Q", bytes(len(line_lengths) * ctypes.sizeof(_Message)))
+    """`Message`s, word by word. They point into `names` and `lines`, which must be held while they are in use."""
+    table = array("Q", bytes(len(line_lengths) * ctypes.sizeof(Message)))
     columns = {
         "payload": _starts(lines, line_lengths),
         "len": array("Q", [length - 1 for length in line_lengths]),
@@ -183,7 +230,7 @@ def _table(names: bytes, key_lengths: list[int], lines: bytes, line_lengths: lis
         "key_len": array("Q", key_lengths),
     }
     for name, column in columns.items():
-        table[getattr(_Message, name).offset // table.itemsize :: _WORDS] = column
+        table[getattr(Message, name).offset // table.itemsize :: _WORDS] = column
     return table
 
 
@@ -200,36 +247,40 @@ def _key_lengths(keys: list[str], names: bytes) -> list[int]:
     return list(map(len, keys)) if names.isascii() else [len(key.encode()) for key in keys]
 
 
-def _open(config: Mapping[str, Any], report: Any) -> int:
+def open_client(kind: int, config: Mapping[str, Any], prepare: Callable[[int], object]) -> int:
+    """A client's handle. `kind`: PRODUCER or CONSUMER; `prepare` is given the settings. It logs nothing.
+
+    Raises KafkaException where a setting is none, or at odds with another one.
+    """
     reason = ctypes.create_string_buffer(_REASON_BYTES)
-    settings = _library().rd_kafka_conf_new()
-    _library().rd_kafka_conf_set_log_cb(settings, None)
-    _library().rd_kafka_conf_set_dr_msg_cb(settings, report)
+    settings = library().rd_kafka_conf_new()
+    library().rd_kafka_conf_set_log_cb(settings, None)
+    prepare(settings)
     for name, value in config.items():
         text = str(value).lower() if isinstance(value, bool) else str(value)
-        if _library().rd_kafka_conf_set(settings, name.encode(), text.encode(), reason, _REASON_BYTES):
-            _library().rd_kafka_conf_destroy(settings)
+        if library().rd_kafka_conf_set(settings, name.encode(), text.encode(), reason, _REASON_BYTES):
+            library().rd_kafka_conf_destroy(settings)
             raise KafkaException(KafkaError(KafkaError._INVALID_ARG, reason.value.decode()))
-    handle = _library().rd_kafka_new(_PRODUCER, settings, reason, _REASON_BYTES)
+    handle = library().rd_kafka_new(kind, settings, reason, _REASON_BYTES)
     if handle is None:
-        _library().rd_kafka_conf_destroy(settings)
-        raise KafkaException(KafkaError(_library().rd_kafka_last_error(), reason.value.decode()))
+        library().rd_kafka_conf_destroy(settings)
+        raise KafkaException(KafkaError(library().rd_kafka_last_error(), reason.value.decode()))
     return int(handle)
 
 
 def _destroy(handle: int, topics: Mapping[str, int], _report: Any) -> None:
     """Also where nobody closes; until here the report may be called."""
     for topic in topics.values():
-        _library().rd_kafka_topic_destroy(topic)
-    _library().rd_kafka_destroy(handle)
+        library().rd_kafka_topic_destroy(topic)
+    library().rd_kafka_destroy(handle)
 
 
 def _reporting(failed: Failed) -> Any:
     def report(_handle: int, message: Any, _opaque: int) -> None:
-        name = _library().rd_kafka_topic_name(message.contents.rkt)
+        name = library().rd_kafka_topic_name(message.contents.rkt)
         failed(name.decode(), KafkaError(message.contents.err))
 
-    return _Report(report)
+    return Report(report)
 
 
 def _check(error: int | None) -> None:
@@ -238,14 +289,14 @@ def _check(error: int | None) -> None:
         return
     try:
         raised = KafkaError(
-            _library().rd_kafka_error_code(error),
-            _library().rd_kafka_error_string(error).decode("utf-8", "replace"),
-            bool(_library().rd_kafka_error_is_fatal(error)),
-            bool(_library().rd_kafka_error_is_retriable(error)),
-            bool(_library().rd_kafka_error_txn_requires_abort(error)),
+            library().rd_kafka_error_code(error),
+            library().rd_kafka_error_string(error).decode("utf-8", "replace"),
+            bool(library().rd_kafka_error_is_fatal(error)),
+            bool(library().rd_kafka_error_is_retriable(error)),
+            bool(library().rd_kafka_error_txn_requires_abort(error)),
         )
     finally:
-        _library().rd_kafka_error_destroy(error)
+        library().rd_kafka_error_destroy(error)
     raise KafkaException(raised)
 
 

@@ -27,8 +27,8 @@ class RecordBatch:
     Units: `log_ts_us` microseconds UTC; `ts_types` one of the TIMESTAMP_ constants.
     Order: offsets strictly ascending; holes are allowed.
     `headers` is None where no record of the batch has any; else one list a record.
-    `arrow`: the same records as an Arrow record batch of the archive's columns, where they came as one; then the lists
-    are made only when they are asked for.
+    `arrow`: the same records as something that Arrow's C interface reads (`__arrow_c_array__`), of the archive's
+    columns, where they came as such; then the lists are made only when they are asked for.
     """
 
     stream: str

@@ -189,20 +189,16 @@ class TopicOutputs:
         identity = self._cluster.identity(topic)
         spans = self._cluster.bounds(topic, range(0 if identity is None else identity[1]), committed=False)
         for partition, span in spans.items():
-            messages = (
-                message
-                for some in read_range(
-                    self._cluster, topic, partition, span, lambda: _SCAN_RECORDS, stall_s=LEFT_OPEN_S
-                )
-                for message in some
-            )
-            for message in messages:
-                where = f"{topic}/{partition} offset {message.offset()}"
-                if message.key() == key:
-                    run = _object(message.value(), where)
-                elif message.key() == key + b"/progress":
-                    # the last one by its number: the topic may have been given more partitions in between
-                    last = max(last, _Progress.read(message.value(), where), key=lambda found: found.number)
+            for batch in read_range(
+                self._cluster, topic, partition, span, lambda: _SCAN_RECORDS, stall_s=LEFT_OPEN_S
+            ):
+                for offset, found, value in zip(batch.offsets, batch.keys, batch.values, strict=True):
+                    where = f"{topic}/{partition} offset {offset}"
+                    if found == key:
+                        run = _object(value, where)
+                    elif found == key + b"/progress":
+                        # the last one by its number: the topic may have been given more partitions in between
+                        last = max(last, _Progress.read(value, where), key=lambda progress: progress.number)
         return run, last
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, overload
 
 from ofs.errors import SourceError, TopicMissingError
-from ofs.kafka_client import KafkaCluster, first_log_ts_us, read_range, to_batch
+from ofs.kafka_client import KafkaCluster, first_log_ts_us, read_range
 from ofs.ports import PartitionInfo, RecordBatch, StreamInfo
 from ofs.sources.rate import RateLimiter
 from ofs.units import OffsetRange
@@ -81,10 +82,11 @@ class KafkaLog:
         # once the topic was seen to be the same one afterwards
         held: list[RecordBatch] = []
         checked_at = time.monotonic()
-        for messages in read_range(self._cluster, name, partition, span, lambda: self._burst(max_records)):
+        burst = functools.partial(self._burst, max_records)
+        for batch in read_range(self._cluster, name, partition, span, burst, stream=stream):
             if self._limiter is not None:
-                self._limiter.spend(len(messages))
-            held.append(to_batch(stream, partition, messages))
+                self._limiter.spend(len(batch))
+            held.append(batch)
             if time.monotonic() - checked_at >= _CHECK_S:
                 self._check_identity(name, expected)
                 yield from held
@@ -125,6 +127,33 @@ class KafkaLog:
         return found[1]
 
 
+class LinesOfRecords(Sequence[bytes]):
+    """The records' values, an empty line where one is null.
+
+    They are objects when one is asked for. The native core takes the records as they are: `arrow`, None where they
+    came otherwise.
+    """
+
+    def __init__(self, records: RecordBatch) -> None:
+        self._records: Final = records
+
+    @property
+    def arrow(self) -> Any:
+        return self._records.arrow
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @overload
+    def __getitem__(self, at: int) -> bytes: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[bytes]: ...
+    def __getitem__(self, at: int | slice) -> bytes | list[bytes]:
+        if isinstance(at, slice):
+            return [value or b"" for value in self._records.values[at]]
+        return self._records.values[at] or b""
+
+
 class KafkaDecisionSource:
     """Decision lines from a topic, ordered by (partition, offset); each record's value is one line, a null value empty.
 
@@ -143,7 +172,7 @@ class KafkaDecisionSource:
             self._ranges = self._cluster.bounds(self.name, range(self._partitions()))
         return dict(self._ranges)
 
-    def blocks(self) -> Iterator[list[bytes]]:
+    def blocks(self) -> Iterator[LinesOfRecords]:
         """The lines, some at a time. Raises SourceError where an offset is no longer there."""
         partitions = self._partitions()
         ranges = self.ranges()
@@ -156,8 +185,8 @@ class KafkaDecisionSource:
                     f"{self.name}/{partition}: offset {span.start} is no longer there, "
                     f"the log starts at {held[partition].start}"
                 )
-            for messages in read_range(self._cluster, self.name, partition, span, lambda: _DECISION_RECORDS):
-                yield [message.value() or b"" for message in messages]
+            for batch in read_range(self._cluster, self.name, partition, span, lambda: _DECISION_RECORDS):
+                yield LinesOfRecords(batch)
         self._partitions()
 
     def _partitions(self) -> int:

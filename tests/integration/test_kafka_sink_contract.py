@@ -49,9 +49,9 @@ class _Place:
             return []
         span = self._cluster.bounds(topic, [0], committed=False)[0]
         return [
-            (message.key() or b"", message.value() or b"")
-            for messages in read_range(self._cluster, topic, 0, span, lambda: 1_000)
-            for message in messages
+            (key or b"", value or b"")
+            for batch in read_range(self._cluster, topic, 0, span, lambda: 1_000)
+            for key, value in zip(batch.keys, batch.values, strict=True)
         ]
 
 

@@ -13,30 +13,13 @@ from typing import Any, Final
 from unittest import mock
 
 from ofs.errors import SinkError
-from ofs.ports import OutputRecords
+from ofs.ports import TIMESTAMP_NONE, OutputRecords, RecordBatch
 from ofs.sinks import kafka as kafka_sink
 from ofs.units import OffsetRange
 from tests.simulation.gate import Gate
 
 Row = tuple[bytes, bytes, str]
 """Key, value, and the id under which it was written."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelMessage:
-    """What a consumer hands out."""
-
-    row: Row
-    at: int
-
-    def key(self) -> bytes:
-        return self.row[0]
-
-    def value(self) -> bytes:
-        return self.row[1]
-
-    def offset(self) -> int:
-        return self.at
 
 
 @dataclass(slots=True)
@@ -71,12 +54,21 @@ class ModelCluster:
         with self._gate.call("broker.ask", name):
             return {partition: OffsetRange(0, len(self._broker.topics[name])) for partition in partitions}
 
-    def read(self, topic: str, span: OffsetRange) -> Iterator[list[ModelMessage]]:
-        """Two messages at a time."""
+    def read(self, topic: str, span: OffsetRange) -> Iterator[RecordBatch]:
+        """Two records at a time."""
         for first in range(span.start, span.end, 2):
             with self._gate.call("broker.read", f"{topic} at {first}"):
                 rows = self._broker.topics[topic][first : min(first + 2, span.end)]
-            yield [ModelMessage(row, first + index) for index, row in enumerate(rows)]
+            yield RecordBatch(
+                topic,
+                0,
+                list(range(first, first + len(rows))),
+                [0] * len(rows),
+                [TIMESTAMP_NONE] * len(rows),
+                [key for key, _, _ in rows],
+                [value for _, value, _ in rows],
+                None,
+            )
 
     def writer(self, transactional_id: str, _topics: Sequence[str]) -> ModelWriter:
         with self._gate.call("broker.open"):
@@ -114,7 +106,7 @@ def modelled_reads() -> Iterator[None]:
 
     def read_range(
         cluster: Any, topic: str, _partition: int, span: OffsetRange, _burst: Callable[[], int], **_more: Any
-    ) -> Iterator[list[ModelMessage]]:
+    ) -> Iterator[RecordBatch]:
         return iter(cluster.read(topic, span))
 
     with mock.patch.object(kafka_sink, "read_range", read_range):

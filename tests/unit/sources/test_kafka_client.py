@@ -7,18 +7,14 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 
 import pytest
 from confluent_kafka import (
-    TIMESTAMP_CREATE_TIME,
-    TIMESTAMP_NOT_AVAILABLE,
     KafkaError,
     KafkaException,
-    Message,
 )
 from confluent_kafka.admin import ConfigEntry, ConfigResource
 
 from ofs import kafka_client
 from ofs.errors import OfsError, SinkError, SourceError
-from ofs.kafka_client import KafkaCluster, to_batch
-from ofs.units import INT64_MAX
+from ofs.kafka_client import KafkaCluster
 
 _CODES = sorted(
     {
@@ -105,24 +101,3 @@ def test_a_batch_is_as_large_as_every_topic_takes(
     monkeypatch.setattr(kafka_client, "TransactionalProducer", Opened)
     KafkaCluster("host:1", SinkError).writer("run", topics)
     assert [config["batch.size"] for config in opened] == [expected]
-
-
-def _message(offset: int, timestamp: tuple[int, int]) -> Message:
-    value = b"%d" % offset
-    return Message(topic="t", partition=2, offset=offset, key=None, value=value, timestamp=timestamp)
-
-
-@pytest.mark.parametrize(
-    ("timestamp", "log_ts_us"),
-    [
-        ((TIMESTAMP_CREATE_TIME, 7), 7_000),
-        ((TIMESTAMP_CREATE_TIME, INT64_MAX // 1_000 + 1), INT64_MAX),
-        ((TIMESTAMP_NOT_AVAILABLE, -1), 0),
-    ],
-)
-def test_messages_become_columns(timestamp: tuple[int, int], log_ts_us: int) -> None:
-    """Milliseconds become microseconds, at most as many as fit; a time that is missing is 0."""
-    batch = to_batch("s", 2, [_message(4, (TIMESTAMP_CREATE_TIME, 5)), _message(9, timestamp)])
-    assert (batch.stream, batch.partition, batch.offsets) == ("s", 2, [4, 9])
-    assert (batch.log_ts_us, batch.ts_types) == ([5_000, log_ts_us], [TIMESTAMP_CREATE_TIME, timestamp[0]])
-    assert (batch.keys, batch.values, batch.headers) == ([None, None], [b"4", b"9"], None)

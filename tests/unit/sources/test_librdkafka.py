@@ -49,7 +49,7 @@ def test_a_table_points_at_every_record(pairs: list[tuple[str, bytes]]) -> None:
     keys = [key.encode() for key, _ in pairs]
     names, lines = b"".join(keys), records.lines
     table = librdkafka._table(names, librdkafka._key_lengths(records.keys, names), lines, records.lengths)
-    messages = (librdkafka._Message * len(pairs)).from_buffer(table)
+    messages = (librdkafka.Message * len(pairs)).from_buffer(table)
     assert ctypes.sizeof(messages) == len(table) * table.itemsize
     found = [
         (ctypes.string_at(message.key, message.key_len), ctypes.string_at(message.payload, message.len))
@@ -100,7 +100,7 @@ def test_closing_ends_the_threads_of_the_library() -> None:
 
 def test_a_library_that_hides_its_names_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the producer alone, and it says what is wrong."""
-    monkeypatch.setattr(librdkafka, "_library", librdkafka._library.__wrapped__)
+    monkeypatch.setattr(librdkafka, "library", librdkafka.library.__wrapped__)
     monkeypatch.setattr(librdkafka, "_SIGNATURES", {"rd_kafka_hidden": (None, ())})
     with pytest.raises(KafkaException) as caught:
         TransactionalProducer(_NOBODY, _unexpected)
