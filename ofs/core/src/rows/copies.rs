@@ -113,7 +113,9 @@ mod tests {
     }
 
     /// (partition, as-of, whether it is established, cells of what is given).
-    fn found(job: &Job, chunk: &Chunk, taken: &[&Taken]) -> Result<Vec<(usize, i64, bool, Vec<usize>)>, String> {
+    type Found = (usize, i64, bool, Vec<usize>);
+
+    fn found(job: &Job, chunk: &Chunk, taken: &[&Taken]) -> Result<Vec<Found>, String> {
         let cells = |copy: &Copy<'_>| copy.given.iter().map(|given| given.cells).collect();
         let copies = copies(job, chunk, taken);
         copies.map(|copy| copy.map(|c| (c.partition, c.as_of_us, c.is_established, cells(&c)))).collect()
