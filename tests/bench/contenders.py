@@ -61,6 +61,8 @@ class Contender:
 def verdicts_from_kafka(stage: Stage, workers: int) -> Measured:
     """Decisions and events from topics, parity to a topic."""
     address = f"kafka://{stage.scene.broker.bootstrap}"
+    for topic in (stage.data.traffic.stream, DECISIONS_TOPIC):
+        stage.scene.warm_topic(topic)
     given = {
         "events": address,
         "decisions": f"{address}/{DECISIONS_TOPIC}",
@@ -90,6 +92,7 @@ def verdicts_from_archive(stage: Stage, workers: int, *, decisions: str | None =
 def rows_to_topic(stage: Stage, workers: int) -> Measured:
     """Features of every event, from a topic to a topic."""
     address = f"kafka://{stage.scene.broker.bootstrap}"
+    stage.scene.warm_topic(stage.data.traffic.stream)
     given = {**_rows(stage, workers), "events": address, "sink": address, "create_topics": True}
     return stage.scene.ofs("ofs-rows-topic", "rows", given, uses_broker=True)
 
@@ -111,6 +114,8 @@ def _rows(stage: Stage, workers: int) -> dict[str, Any]:
 
 def peer_run(stage: Stage, peer: str, mode: str | None, *, to_topic: bool, reads_topic: bool) -> Measured:
     """A peer's program over the whole dataset."""
+    if reads_topic:
+        stage.scene.warm_topic(stage.data.traffic.stream)
     out: dict[str, str] = {"parquet": str(stage.scene.root / "work" / f"{peer}-{mode or 'only'}" / PARQUET)}
     if to_topic:
         topic = _topic(peer, mode)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -121,6 +122,7 @@ class Scene:
             key: value.replace("{work}", str(work)) if isinstance(value, str) else value
             for key, value in arguments.items()
         }
+        self.warm(filled.values())
         profile = str(work / "profile.json") if self.is_profiled else None
         spec = work / "spec.json"
         spec.write_text(json.dumps({"call": call, "arguments": filled, "profile": profile}), "utf-8")
@@ -135,12 +137,14 @@ class Scene:
 
     def cli(self, name: str, arguments: list[str], work: Path) -> Measured:
         """One run of the command `ofs` with `--json`, as a user types it; its summary is the result."""
+        self.warm(arguments)
         command = [sys.executable, "-m", "ofs", *arguments, "--json"]
         return run_measured(command, log=work / f"{name}.log", limit_s=LIMIT_S, result_of=_summary)
 
     def peer(self, peer: str, job: dict[str, Any], *, uses_broker: bool) -> Measured:
         """One run of a peer's program on a job; see tests/bench/peers/README.md."""
         work = self.scratch(f"{peer}-{job['mode'] or 'only'}")
+        self.warm([job["archive"]] if not uses_broker else [])
         spec = work / "spec.json"
         state = work / "state"
         state.mkdir()
@@ -166,6 +170,21 @@ class Scene:
             broker=self.broker if uses_broker else None,
             environment=self.environment(),
         )
+
+    def warm(self, inputs: Iterable[Any]) -> None:
+        """Read once what is there under these paths, some as `archive:PATH`: no run waits for the disk that another
+        does not wait for, because what was not read for a while was dropped from memory.
+        """
+        for path in (Path(text.removeprefix("archive:")) for text in inputs if isinstance(text, str)):
+            for file in (path, *path.rglob("*")) if path.is_absolute() else ():
+                if file.is_file():
+                    with file.open("rb", buffering=0) as stream:
+                        while stream.read(1 << 24):
+                            pass
+
+    def warm_topic(self, name: str) -> None:
+        """The same for a topic of the broker."""
+        self.warm(map(str, (self.root / "broker" / "data").glob(f"{name}-*")))
 
     def prepare_peer(self, peer: str) -> str | None:
         """Fetch and compile what the peer needs. Returns why it cannot run here, None where it can."""
