@@ -7,8 +7,6 @@ not built, they are copied here, one by one.
 from __future__ import annotations
 
 import ctypes
-import threading
-import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_void_p
@@ -19,7 +17,7 @@ from typing import Any, Final, Protocol
 
 from confluent_kafka import KafkaError, KafkaException
 
-from ofs.librdkafka import CONSUMER, Message, Told, library, open_client
+from ofs.librdkafka import CONSUMER, Client, Message, Told, library, open_client
 from ofs.native import core
 from ofs.ports import Header, RecordBatch
 from ofs.units import INT64_MAX
@@ -46,7 +44,7 @@ class Received:
     errors: list[KafkaError]
 
 
-class Consumer:
+class Consumer(Client):
     """A consumer that is assigned explicit offsets; what it commits or joins, its configuration says.
 
     `told` is called by threads that wait in a call, with what the library says about the cluster, and must not raise.
@@ -56,16 +54,12 @@ class Consumer:
 
     def __init__(self, config: Mapping[str, Any], told: Callable[[KafkaError], None]) -> None:
         report = _reporting(told)
-        self._lock: Final = threading.Lock()
-        self._handle: Final = open_client(
+        handle = open_client(
             CONSUMER, config, lambda settings: library().rd_kafka_conf_set_error_cb(settings, report)
         )
-        library().rd_kafka_poll_set_consumer(self._handle)
-        self._queue: Final[int] = library().rd_kafka_queue_get_consumer(self._handle)
-        # the report is held as long as the library has its address
-        self._end: Final = weakref.finalize(self, _destroy, self._handle, self._queue, report)
-        # at the end of the process nobody waits for records
-        self._end.atexit = False
+        library().rd_kafka_poll_set_consumer(handle)
+        self._queue: Final[int] = library().rd_kafka_queue_get_consumer(handle)
+        super().__init__("consumer", handle, _destroy, self._queue, report)
 
     def assign(self, topic: str, starts: Mapping[int, int]) -> None:
         """Read these partitions from these offsets on, and no others."""
@@ -85,19 +79,6 @@ class Consumer:
         with self._opened() as handle, _partitions(topic, {partition: 0}) as places:
             _check(library().rd_kafka_position(handle, places))
             return int(places.contents.elems[0].offset)
-
-    def close(self) -> None:
-        """End the library's threads, once a call that waits has come back; calling it again does nothing."""
-        with self._lock:
-            self._end()
-
-    @contextmanager
-    def _opened(self) -> Iterator[int]:
-        """The handle, which is not closed meanwhile."""
-        with self._lock:
-            if not self._end.alive:
-                raise KafkaException(KafkaError(KafkaError._STATE, "the consumer is closed"))
-            yield self._handle
 
 
 class _Reader(Protocol):

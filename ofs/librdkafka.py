@@ -139,7 +139,33 @@ def library() -> ctypes.CDLL:
     return library
 
 
-class TransactionalProducer:
+class Client:
+    """A client of the library, from its opening to its end."""
+
+    def __init__(self, name: str, handle: int, destroy: Callable[..., None], *held: Any) -> None:
+        """`destroy` is called once, with the handle and what is held as long as the library has its address."""
+        self._name: Final = name
+        self._lock: Final = threading.Lock()
+        self._handle: Final = handle
+        self._end: Final = weakref.finalize(self, destroy, handle, *held)
+        # at the end of the process nobody waits for what was not committed, or for records
+        self._end.atexit = False
+
+    def close(self) -> None:
+        """End the library's threads, once a call that waits has come back; calling it again does nothing."""
+        with self._lock:
+            self._end()
+
+    @contextmanager
+    def _opened(self) -> Iterator[int]:
+        """The handle, which is not closed meanwhile."""
+        with self._lock:
+            if not self._end.alive:
+                raise KafkaException(KafkaError(KafkaError._STATE, f"the {self._name} is closed"))
+            yield self._handle
+
+
+class TransactionalProducer(Client):
     """A producer with a transactional id. Every call but `produce` may wait for the cluster, at most the time given.
 
     Raises KafkaException from every call, also where it is closed. Effects: threads of the library until `close`. It
@@ -148,17 +174,13 @@ class TransactionalProducer:
 
     def __init__(self, config: Mapping[str, Any], failed: Failed) -> None:
         """`failed` is called by threads that wait in a call, and must not raise."""
-        self._lock: Final = threading.Lock()
         self._topics: Final[dict[str, int]] = {}
         report = _reporting(failed)
         config = {**config, "delivery.report.only.error": True}
-        self._handle: Final = open_client(
+        handle = open_client(
             PRODUCER, config, lambda settings: library().rd_kafka_conf_set_dr_msg_cb(settings, report)
         )
-        # the report is held as long as the library has its address
-        self._end: Final = weakref.finalize(self, _destroy, self._handle, self._topics, report)
-        # at the end of the process nobody waits for what was not committed
-        self._end.atexit = False
+        super().__init__("producer", handle, _destroy, self._topics, report)
 
     def init_transactions(self, timeout_s: float) -> None:
         """Fence earlier producers of the id, and wait until what they left open is decided."""
@@ -197,19 +219,6 @@ class TransactionalProducer:
         with self._opened() as handle:
             library().rd_kafka_purge(handle, _PURGE_ALL)
             library().rd_kafka_poll(handle, 0)
-
-    def close(self) -> None:
-        """End the library's threads, once a call that waits has come back; calling it again does nothing."""
-        with self._lock:
-            self._end()
-
-    @contextmanager
-    def _opened(self) -> Iterator[int]:
-        """The handle, which is not closed meanwhile."""
-        with self._lock:
-            if not self._end.alive:
-                raise KafkaException(KafkaError(KafkaError._STATE, "the producer is closed"))
-            yield self._handle
 
     def _topic(self, handle: int, name: str) -> int:
         if name not in self._topics:
