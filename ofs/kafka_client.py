@@ -10,7 +10,7 @@ import time
 import uuid
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -87,6 +87,9 @@ _NOT_READY: Final = frozenset(
     }
 )
 T = TypeVar("T")
+
+Records = Sequence[tuple[str, OutputRecords]]
+"""By topic, in the order in which they are to be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +320,8 @@ class KafkaWriter:
         self._cluster = cluster
         self._failure: str | None = None
         self._is_open = False
+        self._ending: tuple[Records, Future[None]] | None = None
+        self._waits: Final = ThreadPoolExecutor(1, "ofs-commit")
         config = {**_BASE, **_WRITER, "bootstrap.servers": cluster.bootstrap, "batch.size": batch_bytes}
         with cluster.mapped("opening a transactional producer"):
             self._producer = TransactionalProducer(
@@ -324,28 +329,38 @@ class KafkaWriter:
             )
             self._producer.init_transactions(STALL_S)
 
-    def write(self, records: Sequence[tuple[str, OutputRecords]]) -> None:
-        """Write records, by topic, in one transaction.
+    def write(self, records: Records) -> None:
+        """Write records, by topic, in one transaction, once the one before has ended; its own end is not waited for.
 
-        It is aborted and made again where the cluster asks for that, up to 5 times in about 60 s. Raises where it is
-        not acknowledged, and where another producer has taken over the id.
+        Raises as `settle` does, for the transaction before.
         """
+        self.settle()
+        self._ending = records, self._begun(records)
+
+    def settle(self) -> None:
+        """Wait until what was written is committed.
+
+        The transaction is aborted and made again where the cluster asks for that, up to 5 times in about 60 s. Raises
+        where it is not acknowledged, and where another producer has taken over the id.
+        """
+        if self._ending is None:
+            return
+        (records, ending), self._ending = self._ending, None
         deadline = time.monotonic() + TRANSACTION_S
-        reason = ""
-        for _ in range(_TRANSACTION_TRIES):
-            self._failure = None
+        for tries_left in reversed(range(_TRANSACTION_TRIES)):
             try:
-                self._transact(records, deadline)
+                ending.result()
                 return
             except KafkaException as error:
                 reason = self._why(error)
                 self._abort(error, deadline)
-            if time.monotonic() > deadline:
-                break
-        raise self._cluster.error(f"Kafka at {self._cluster.bootstrap}: not delivered: {reason}")
+            if tries_left == 0 or time.monotonic() > deadline:
+                raise self._cluster.error(f"Kafka at {self._cluster.bootstrap}: not delivered: {reason}")
+            ending = self._begun(records)
 
     def discard(self) -> None:
         """Drop what is not committed and leave; calling it again does nothing."""
+        self._waits.shutdown()
         if self._is_open:
             self._is_open = False
             with suppress(KafkaException):  # what cannot be aborted here, the cluster aborts in a while
@@ -354,11 +369,21 @@ class KafkaWriter:
             self._producer.purge()
         self._producer.close()
 
-    def _transact(self, records: Sequence[tuple[str, OutputRecords]], deadline: float) -> None:
-        self._producer.begin_transaction()
-        self._is_open = True
-        for topic, some in records:
-            self._producer.produce(topic, some)
+    def _begun(self, records: Records) -> Future[None]:
+        """Hand over a transaction; its end, which is waited for elsewhere."""
+        self._failure = None
+        try:
+            self._producer.begin_transaction()
+            self._is_open = True
+            for topic, some in records:
+                self._producer.produce(topic, some)
+        except KafkaException as error:
+            failed = Future[None]()
+            failed.set_exception(error)
+            return failed
+        return self._waits.submit(self._commit, time.monotonic() + TRANSACTION_S)
+
+    def _commit(self, deadline: float) -> None:
         while True:
             try:
                 self._producer.commit_transaction(_left_s(deadline))

@@ -119,10 +119,17 @@ class TopicOutputs:
         return self._outputs[topic].digest
 
     def end_chunk(self) -> None:
-        """Commit what was put, with the progress up to it. Nothing where all of it was committed before."""
+        """Commit what was put, with the progress up to it, behind the caller: what fails is raised by a later call.
+
+        Nothing where all of it was committed before.
+        """
         if self._pending:
             self._progress_number += 1
             self._write([(f"{self._replay_id}/progress", jcs(self._progress()))])
+
+    def settle(self) -> None:
+        """Wait until the chunks that were ended are committed."""
+        self._open_writer().settle()
 
     def commit(self, run: Mapping[str, object], certificate: Mapping[str, object]) -> None:
         """Commit what is left, the certificate and, last, the run record."""
@@ -131,6 +138,7 @@ class TopicOutputs:
         outputs: dict[str, object] = {name: output.summary() for name, output in self._outputs.items()}
         record = jcs({**run, "replay_id": self._replay_id, "outputs": outputs})
         self._write([(f"{self._replay_id}/certificate", jcs(dict(certificate))), (self._replay_id, record)])
+        self.settle()
         self._release()
 
     def abort(self) -> None:

@@ -64,6 +64,7 @@ def _put(sink: KafkaSink, records: list[tuple[str, bytes]], *, size: int) -> Non
     for first in range(0, len(records), size):
         sink.put_parity(OutputRecords.of(records[first : first + size]))
         sink.end_chunk()
+    sink.settle()
 
 
 def _values(bootstrap: str, topic: str) -> list[bytes]:
@@ -87,6 +88,7 @@ def test_a_chunk_and_its_progress_become_visible_together(bootstrap_own: str) ->
     sink.put_dead_letters(OutputRecords.of(TEN[:1]))
     assert [_values(bootstrap_own, topic) for topic in (*FILES, RUNS)] == [[]] * 4
     sink.end_chunk()
+    sink.settle()
     assert [len(_values(bootstrap_own, topic)) for topic in (PARITY, SNAPSHOTS, DEAD_LETTERS, RUNS)] == [
         4,
         2,
@@ -161,8 +163,9 @@ def test_a_second_launch_fences_the_first_and_finishes(bootstrap_own: str) -> No
     _put(first, TEN[:4], size=2)
     second = _begun(bootstrap_own)
     first.put_parity(OutputRecords.of(TEN[4:6]))
+    first.end_chunk()
     with pytest.raises(SinkError, match="another launch of this run has taken over"):
-        first.end_chunk()
+        first.settle()
     first.abort()
     _put(second, TEN, size=3)
     second.commit({}, {})
@@ -208,8 +211,9 @@ def test_a_record_that_no_broker_takes_is_one_error(bootstrap_own: str, own_topi
     sink = _begun(bootstrap_own)
     sink.put_snapshots(OutputRecords.of(TEN))
     sink.put_parity(OutputRecords.of([("d0", os.urandom(1_000).hex().encode())]))
+    sink.end_chunk()
     with pytest.raises(SinkError, match=r"not delivered: .*(size|large)"):
-        sink.end_chunk()
+        sink.settle()
     sink.abort()
     assert [_values(bootstrap_own, topic) for topic in (*FILES, RUNS)] == [[]] * 4
 

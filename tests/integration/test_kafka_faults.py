@@ -85,12 +85,14 @@ def test_a_broker_that_stays_away_ends_the_run_and_the_next_one_goes_on(
     assert sink.begin(RUN)
     sink.put_parity(OutputRecords.of(LINES[:5]))
     sink.end_chunk()
+    sink.settle()
     own_broker.stop()
     sink.put_parity(OutputRecords.of(LINES[5:]))
     with monkeypatch.context() as quickly:
         quickly.setattr(kafka_client, "TRANSACTION_S", 3.0)
+        sink.end_chunk()
         with pytest.raises(SinkError, match="not acknowledged") as caught:
-            sink.end_chunk()
+            sink.settle()
     assert requests.bootstrap in str(caught.value)
     sink.abort()
     own_broker.start_again()

@@ -96,6 +96,9 @@ class ModelWriter:
                 rows = [(key.encode(), value, self._id) for key, value in some.pairs()]
                 self._broker.topics[topic].extend(rows)
 
+    def settle(self) -> None:
+        """What was written is committed."""
+
     def discard(self) -> None:
         """Nothing is left open."""
 
