@@ -1,7 +1,8 @@
 """The C interface of librdkafka, which confluent_kafka brings along, and a transactional producer by it.
 
 confluent_kafka takes an object a record and calls back for each that was delivered, with the interpreter's lock. Here
-some records are one table, which the library copies from while the lock is free; only failures are called back.
+some records are one table, which the library takes while the lock is free; what records say it reads where it stands,
+which is held until they are delivered or dropped. Only failures are called back.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ Failed = Callable[[str, KafkaError], None]
 
 PRODUCER: Final = 0
 CONSUMER: Final = 1
-_COPY: Final = 2
+_IN_PLACE: Final = 0  # values are neither copied nor freed; keys are copied
 _PURGE_ALL: Final = 3
 _ANY_PARTITION: Final = -1
 _REASON_BYTES: Final = 512
@@ -175,12 +176,13 @@ class TransactionalProducer(Client):
     def __init__(self, config: Mapping[str, Any], failed: Failed) -> None:
         """`failed` is called by threads that wait in a call, and must not raise."""
         self._topics: Final[dict[str, int]] = {}
+        self._held: Final[list[bytes]] = []
         report = _reporting(failed)
         config = {**config, "delivery.report.only.error": True}
         handle = open_client(
             PRODUCER, config, lambda settings: library().rd_kafka_conf_set_dr_msg_cb(settings, report)
         )
-        super().__init__("producer", handle, _destroy, self._topics, report)
+        super().__init__("producer", handle, _destroy, self._topics, report, self._held)
 
     def init_transactions(self, timeout_s: float) -> None:
         """Fence earlier producers of the id, and wait until what they left open is decided."""
@@ -196,20 +198,26 @@ class TransactionalProducer(Client):
         """Deliver what was produced and make it visible."""
         with self._opened() as handle:
             _check(library().rd_kafka_commit_transaction(handle, _ms(timeout_s)))
+            self._held.clear()
 
     def abort_transaction(self, timeout_s: float) -> None:
         """Drop what was produced."""
         with self._opened() as handle:
             _check(library().rd_kafka_abort_transaction(handle, _ms(timeout_s)))
+            self._held.clear()
 
     def produce(self, topic: str, records: OutputRecords) -> None:
-        """Queue records, without their line ends; they are copied. Raises where the queue did not take all of them."""
+        """Queue records, without their line ends. Raises where the queue did not take all of them.
+
+        Their lines are held until the transaction has ended, or the producer is closed.
+        """
         count, names = len(records), "".join(records.keys).encode()
         table = _table(names, _key_lengths(records.keys, names), records.lines, records.lengths)
         address, _ = table.buffer_info()
         with self._opened() as handle:
             to = self._topic(handle, topic)
-            taken = library().rd_kafka_produce_batch(to, _ANY_PARTITION, _COPY, address, count)
+            self._held.append(records.lines)
+            taken = library().rd_kafka_produce_batch(to, _ANY_PARTITION, _IN_PLACE, address, count)
         if taken < count:
             messages = (Message * count).from_buffer(table)
             raise KafkaException(KafkaError(next(message.err for message in messages if message.err)))
@@ -277,11 +285,12 @@ def open_client(kind: int, config: Mapping[str, Any], prepare: Callable[[int], o
     return int(handle)
 
 
-def _destroy(handle: int, topics: Mapping[str, int], _report: Any) -> None:
-    """Also where nobody closes; until here the report may be called."""
+def _destroy(handle: int, topics: Mapping[str, int], _report: Any, held: list[bytes]) -> None:
+    """Also where nobody closes; until here the report may be called, and what is held be read."""
     for topic in topics.values():
         library().rd_kafka_topic_destroy(topic)
     library().rd_kafka_destroy(handle)
+    held.clear()
 
 
 def _reporting(failed: Failed) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,18 +61,36 @@ def test_a_table_points_at_every_record(pairs: list[tuple[str, bytes]]) -> None:
 
 
 def test_what_is_committed_is_there_with_its_keys() -> None:
-    """Keys are UTF-8, and an empty one is a key. What happens to the lines afterwards matters no more."""
-    given = OutputRecords.of(_RECORDS.pairs())
+    """Keys are UTF-8, and an empty one is a key."""
     producer = TransactionalProducer(_MADE_UP, _unexpected)
     producer.init_transactions(_WAIT_S)
     producer.begin_transaction()
-    producer.produce("t", given)
-    ctypes.memset(ctypes.c_char_p(given.lines), ord("x"), len(given.lines))
+    producer.produce("t", OutputRecords.of(_RECORDS.pairs()))
     producer.commit_transaction(_WAIT_S)
     assert _held(producer, "t", len(_RECORDS)) == sorted(
         (key.encode(), value) for key, value in _RECORDS.pairs()
     )
     producer.close()
+
+
+def test_lines_are_held_until_their_transaction_has_ended() -> None:
+    """The library reads them where they stand: committed, aborted or closed, it reads them no more."""
+    lines = bytes(range(1, 9)) + b"\n"
+    given = OutputRecords(["k"], lines, [len(lines)])
+    before = sys.getrefcount(lines)
+    producer = TransactionalProducer(_MADE_UP, lambda _topic, _error: None)
+    producer.init_transactions(_WAIT_S)
+    ends: list[Callable[[], None]] = [
+        lambda: producer.commit_transaction(_WAIT_S),
+        lambda: producer.abort_transaction(_WAIT_S),
+        producer.close,
+    ]
+    for end in ends:
+        producer.begin_transaction()
+        producer.produce("t", given)
+        assert sys.getrefcount(lines) == before + 1
+        end()
+        assert sys.getrefcount(lines) == before
 
 
 def test_closing_ends_the_threads_of_the_library() -> None:
