@@ -302,8 +302,10 @@ class _Run:
     def _fold(
         self, tasks: list[PartitionTask], workers: ThreadPoolExecutor, span: tuple[int, int]
     ) -> list[Future[list[Any]]]:
-        heaviest_first = sorted(tasks, key=lambda task: -task.distance(self._batch.decisions, *span))
-        return [workers.submit(task.advance, self._batch.decisions, *span) for task in heaviest_first]
+        decisions = self._batch.decisions
+        targets = [(task, task.target(decisions, *span)) for task in tasks]
+        heaviest_first = sorted(targets, key=lambda job: job[0].frontier - job[1])
+        return [workers.submit(task.advance, decisions, *span, target) for task, target in heaviest_first]
 
     def _answers(
         self,

@@ -179,15 +179,17 @@ class PartitionTask:
         """Cuts above this offset cannot be answered at all: the bound is void and the beginning is gone."""
         return self.void_from if self.plan.info.low > 0 else None
 
-    def distance(self, decisions: DecisionSet, lo: int, hi: int) -> int:
-        """Offsets between the frontier and the largest cut of the decisions `[lo, hi)`: about what there is to do."""
-        return max(
-            0, decisions.cut_max(self.plan.stream, self.plan.partition, lo, hi) - self._planned.frontier
-        )
+    @property
+    def frontier(self) -> int:
+        """The next offset to apply."""
+        return self._planned.frontier
 
-    def advance(self, decisions: DecisionSet, lo: int, hi: int) -> list[Any]:
-        """Read up to the largest cut of the decisions `[lo, hi)` and answer them."""
-        target = decisions.cut_max(self.plan.stream, self.plan.partition, lo, hi)
+    def target(self, decisions: DecisionSet, lo: int, hi: int) -> int:
+        """The largest cut of the decisions `[lo, hi)`; -1 where none names the partition."""
+        return decisions.cut_max(self.plan.stream, self.plan.partition, lo, hi)
+
+    def advance(self, decisions: DecisionSet, lo: int, hi: int, target: int) -> list[Any]:
+        """Read up to the target of the decisions `[lo, hi)` and answer them."""
         if target < 0:
             return []
         queries = self._queries(decisions, lo, hi, 0, _ANY_CUT)

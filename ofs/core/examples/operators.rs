@@ -16,7 +16,7 @@ use _core::decoder::{Decoder, Record};
 use _core::digest::{hex, sha256};
 use _core::fold::{Fold, Origin};
 use _core::plan::Plan;
-use _core::queries::Queries;
+use _core::queries::{Queries, Sheet};
 
 const PARTITIONS: usize = 4;
 const CHUNK: usize = 8_192;
@@ -113,9 +113,10 @@ fn run(plan: &Arc<Plan>, decisions: &Decisions, values: &[Vec<u8>]) -> Result<To
         let hi = decisions.len().min(lo + CHUNK);
         let start = seconds();
         let mut answers = Vec::new();
+        let sheet = Sheet::of(decisions, lo..hi);
         for (partition, fold) in folds.iter_mut().enumerate() {
             let cut = decisions.cut_max("s", partition as u32, lo, hi);
-            let mut queries = Queries::build(decisions, "s", partition as u32, lo..hi, 0..i64::MAX);
+            let mut queries = Queries::of(&sheet, decisions, "s", partition as u32, 0..i64::MAX);
             let records = (fold.frontier()..cut).map(|offset| {
                 let value = values.get(offset as usize * PARTITIONS + partition).map(Vec::as_slice);
                 let record = Record { offset, log_ts_us: 0, ts_type: 1, key: None, value };

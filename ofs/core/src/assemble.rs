@@ -117,7 +117,7 @@ impl<'a> Maker<'a> {
     fn new(job: Job<'a>, range: std::ops::Range<usize>, answers: &[&'a Queries]) -> Self {
         Maker {
             job,
-            shelf: Shelf::new(range, answers),
+            shelf: Shelf::new(&range, answers, job.plan),
             settings: Settings::default(),
             merged: Merged::default(),
             draft: Draft::default(),

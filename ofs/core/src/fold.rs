@@ -177,9 +177,9 @@ impl Fold {
 
     /// The place of a row's pins. Raises, as text, where they are not folded.
     fn scope_of(&self, asked: &Asked, row: &Row) -> Result<usize, String> {
-        let pins = asked.pins(row);
-        match self.intake.scopes.get(row.scope) {
-            Some(scope) if *scope.pins == *pins => Ok(row.scope),
+        let pins = asked.questions.pins(&row.posed);
+        match self.intake.scopes.get(row.posed.scope) {
+            Some(scope) if *scope.pins == *pins => Ok(row.posed.scope),
             _ => self.intake.place(pins).ok_or_else(|| "a query's pins are not folded".to_owned()),
         }
     }
@@ -240,7 +240,7 @@ impl Fold {
                 queries.answers.end_stream();
                 return Err(error);
             }
-            queries.answers.close_row();
+            queries.answers.close_row(before);
             self.activity += 1;
         }
         Ok(())
@@ -257,18 +257,19 @@ impl Fold {
         out: &mut Vec<u8>,
     ) -> Result<(), String> {
         let (scope, used) = (ahead.scope(row)?, self.used());
-        self.floor.check(row.as_of_us)?;
+        let Row { posed, cut } = row;
+        self.floor.check(posed.as_of_us)?;
         let ask = Ask {
-            as_of_us: row.as_of_us,
-            sight: Sight { cut: row.cut, logged_before_us: row.ingest.then_some(row.as_of_us) },
-            sole: row.sole,
+            as_of_us: posed.as_of_us,
+            sight: Sight { cut: *cut, logged_before_us: posed.ingest.then_some(posed.as_of_us) },
+            sole: posed.sole,
             stream,
             repeats: false,
         };
         let mut found = ahead.row(place).iter().copied();
-        for (key_type, id, repeats) in asked.keys_ahead(row) {
+        for (key_type, id, repeats) in asked.questions.keys_ahead(posed) {
             let (kind, ask) = (ahead.kind(key_type), Ask { repeats, ..ask });
-            for place in asked.groups(row) {
+            for place in asked.questions.groups(posed) {
                 let place = *place as usize;
                 let (Some(group), Some(keys)) = (self.plan.groups.get(place), self.keys.get_mut(place)) else {
                     return Err(format!("a query names group {place}, which the plan does not hold"));

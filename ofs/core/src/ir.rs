@@ -169,12 +169,16 @@ impl<'a> Merged<'a> {
     }
 
     /// Merges the next answer of the reader. Raises Corrupt where it is none of this group.
+    #[inline]
     pub fn absorb(&mut self, group: &GroupPlan, reader: &mut Reader<'a>, frame: Frame) -> Decoded<()> {
         match reader.u8()? {
-            NOTHING => return Ok(()),
-            SOMETHING => {}
-            _ => return Err(Corrupt),
+            NOTHING => Ok(()),
+            SOMETHING => self.absorb_something(group, reader, frame),
+            _ => Err(Corrupt),
         }
+    }
+
+    fn absorb_something(&mut self, group: &GroupPlan, reader: &mut Reader<'a>, frame: Frame) -> Decoded<()> {
         let last_us = behind(frame.as_of_us, reader.word()?);
         self.last_us = Some(self.last_us.map_or(last_us, |known| known.max(last_us)));
         if group.plain.is_some() {

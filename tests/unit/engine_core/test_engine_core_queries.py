@@ -187,16 +187,17 @@ def test_misuse_is_a_value_error() -> None:
 
 
 def test_missing_answers_are_refused() -> None:
-    """A partition without an answer, or an answer that was not folded yet, gives no verdict."""
+    """A partition without an answer, with two, or with one that was not folded yet, gives no verdict."""
     plan, sealed = plan_of(GROUP), bound([GROUP], [decision(0, 9, (3, 3))])
     queries = [sealed.queries("s", partition, 0, 1, 0, EVERY_CUT) for partition in (0, 1)]
     new_fold(plan, 0).advance(3, queries[0])
-    for answers in (queries[:1], queries, [queries[0], queries[0]]):
+    for answers in (queries[:1], queries):
         with pytest.raises(ValueError, match="no answer of s 1"):
             _core.assemble(plan, sealed, 0, 1, answers, "r1", "all")
     new_fold(plan, 1).advance(3, queries[1])
-    with pytest.raises(ValueError, match="too many"):
-        _core.assemble(plan, sealed, 0, 1, [*queries, queries[1]], "r1", "all")
+    for answers in ([*queries, queries[1]], [queries[0], queries[0]]):
+        with pytest.raises(ValueError, match="too many"):
+            _core.assemble(plan, sealed, 0, 1, answers, "r1", "all")
     assert len(assembled(plan, sealed, queries[::-1])) == 1
 
 

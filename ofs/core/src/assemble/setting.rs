@@ -1,5 +1,7 @@
 //! What the decisions of a shape have in common, and the parity records of those that match.
 
+use std::ops::Range;
+
 use hashbrown::HashMap;
 
 use super::Job;
@@ -12,8 +14,8 @@ use crate::snapshot::{Frame, Snapshot};
 /// What the decisions of a shape have in common.
 pub struct Setting {
     pub frame: Frame,
-    /// By cut, the number of the source whose answer it takes; None where none answered.
-    pub sources: Vec<Option<usize>>,
+    /// By cut, the ranks of those that may answer it; None where there are none.
+    pub sources: Vec<Option<Range<usize>>>,
     /// Of a parity record: from the basis to the keys, by whether the features match: unknown, true, false.
     evidence: [Vec<u8>; 3],
     /// `","replay_id":"..."`.
@@ -26,7 +28,7 @@ impl Setting {
         let streams = view.shape.streams.iter();
         let partitions = streams
             .flat_map(|stream| (0_u32..).take(stream.topic_ids.len()).map(|partition| (&*stream.name, partition)));
-        let sources = partitions.map(|partition| shelf.source(partition)).collect();
+        let sources = partitions.map(|partition| shelf.ranks(partition)).collect();
         let evidence = ["unknown", "true", "false"].map(|features_match| {
             let mut text = b",\"feature_groups\":".to_vec();
             text.extend_from_slice(frame.groups());

@@ -34,8 +34,8 @@ pub struct DecisionView<'a> {
 /// What an answerable decision asks, without what only its verdict needs.
 pub struct Question<'a> {
     pub shape_index: u32,
-    /// Flat in the order of the shape's streams.
-    pub cuts: &'a [i64],
+    /// Where its cuts begin: flat in the order of the shape's streams. See `Decisions::cut`.
+    pub cuts: usize,
     pub as_of_us: i64,
     keys: &'a [Key],
     key_texts: &'a str,
@@ -115,11 +115,16 @@ impl Decisions {
         let before = row.text + row.id_len as usize + regular.request_len.unwrap_or(0) as usize;
         Some(Question {
             shape_index: regular.shape,
-            cuts: self.arena.cuts.get(regular.cuts..regular.cuts + shape.cut_count())?,
+            cuts: regular.cuts,
             as_of_us: self.as_of(index, shape, regular)?,
             keys: self.arena.keys.get(regular.keys..regular.keys + regular.key_count as usize)?,
             key_texts: self.arena.texts.get(before..)?,
         })
+    }
+
+    /// A cut by its place among those of all decisions.
+    pub fn cut(&self, place: usize) -> Option<i64> {
+        self.arena.cuts.get(place).copied()
     }
 
     /// Resolved; None while that is to come.

@@ -48,7 +48,7 @@ impl Ahead {
 
     /// The place of a row's pins. Raises, as text, where they are not folded.
     pub fn scope(&self, row: &Row) -> Result<usize, String> {
-        self.scopes.get(row.scope).copied().flatten().ok_or_else(|| "a query's pins are not folded".to_owned())
+        self.scopes.get(row.posed.scope).copied().flatten().ok_or_else(|| "a query's pins are not folded".to_owned())
     }
 
     /// The first group of a key type of the queries.
@@ -81,16 +81,16 @@ impl Fold {
     /// What is to be said of queries; nothing is found yet. It may be given back to `scratch`.
     pub(super) fn ahead_of(&mut self, queries: &mut Queries) -> Ahead {
         if self.plan.groups.iter().any(|group| group.has_changes) {
-            queries.find_repeats();
+            queries.asked.questions.find_repeats();
         }
         let (asked, origin) = (&queries.asked, &self.intake.origin);
         let mut ahead = std::mem::take(&mut self.scratch.ahead);
         ahead.clear();
         ahead.is_own = asked.stream == origin.stream && asked.partition == origin.partition;
         ahead.scopes.clear();
-        ahead.scopes.extend(asked.scopes().iter().map(|pins| self.intake.place(pins)));
+        ahead.scopes.extend(asked.questions.scopes().iter().map(|pins| self.intake.place(pins)));
         ahead.kinds.clear();
-        ahead.kinds.extend(asked.key_types().iter().map(|key_type| kind(&self.plan, key_type)));
+        ahead.kinds.extend(asked.questions.key_types().iter().map(|key_type| kind(&self.plan, key_type)));
         ahead
     }
 
@@ -128,13 +128,14 @@ impl Fold {
     /// Looks up what the next rows with a cut up to `upto` ask for.
     fn look_at_rows(&self, queries: &Queries, upto: i64, ahead: &mut Ahead) {
         ahead.begin_rows(queries.answers.len());
-        let rows = queries.asked.rows().iter().skip(queries.answers.len()).take(ROWS_MAX);
+        let (rows, questions) =
+            (queries.asked.rows_from(queries.answers.len()).take(ROWS_MAX), &queries.asked.questions);
         for row in rows.take_while(|row| row.cut <= upto) {
-            let Ok(scope) = ahead.scope(row) else { return };
+            let Ok(scope) = ahead.scope(&row) else { return };
             ahead.begin_row();
-            for (key_type, id) in queries.asked.numbered_keys(row) {
+            for (key_type, id) in questions.numbered_keys(&row.posed) {
                 let kind = ahead.kind(key_type);
-                for group in queries.asked.groups(row).iter().map(|group| *group as usize) {
+                for group in questions.groups(&row.posed).iter().map(|group| *group as usize) {
                     if kind.is_some() && self.kinds.get(group).copied() == kind {
                         self.look_at_key(group, scope, id, ahead);
                     }

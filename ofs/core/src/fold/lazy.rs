@@ -64,11 +64,11 @@ impl Fold {
     /// Adds what the rows with a cut up to `reached` lack.
     fn needs_of_rows(&self, reached: i64, queries: &Queries, needs: &mut Needs) -> Result<(), String> {
         let mut asked: HashSet<(usize, usize, &str)> = HashSet::new();
-        let rows = queries.asked.rows().iter().skip(queries.answers.len());
+        let (rows, questions) = (queries.asked.rows_from(queries.answers.len()), &queries.asked.questions);
         for row in rows.take_while(|row| row.cut <= reached) {
-            let scope = self.scope_of(&queries.asked, row)?;
-            for (key_type, id) in queries.asked.keys(row) {
-                for place in queries.asked.groups(row).iter().map(|place| *place as usize) {
+            let scope = self.scope_of(&queries.asked, &row)?;
+            for (key_type, id) in questions.keys(&row.posed) {
+                for place in questions.groups(&row.posed).iter().map(|place| *place as usize) {
                     let (Some(group), Some(keys)) = (self.plan.groups.get(place), self.keys.get(place)) else {
                         return Err(format!("a query names group {place}, which the plan does not hold"));
                     };

@@ -251,6 +251,16 @@ impl<'a> Reader<'a> {
     }
 }
 
+pub fn put_list<T>(out: &mut Vec<u8>, items: &[T], each: impl Fn(&mut Vec<u8>, &T)) {
+    put_len(out, items.len());
+    items.iter().for_each(|item| each(out, item));
+}
+
+pub fn list<'a, T>(reader: &mut Reader<'a>, each: impl Fn(&mut Reader<'a>) -> Decoded<T>) -> Decoded<Vec<T>> {
+    let count = reader.count(1)?;
+    (0..count).map(|_| each(reader)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

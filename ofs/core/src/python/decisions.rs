@@ -1,5 +1,8 @@
 //! `Decisions`, `DecodedLines`, `Shape` and `Members`.
 
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use arrow_array::RecordBatch;
 use arrow_pyarrow::PyArrowType;
 use pyo3::prelude::*;
@@ -10,13 +13,15 @@ use super::queries::PyQueries;
 use super::{checked_range, value_error};
 use crate::decisions::{Decisions, DecodedLines, Misuse, lines_of};
 use crate::digest::hex;
-use crate::queries::Queries;
+use crate::queries::{Queries, Sheet};
 use crate::shapes::Shape;
 
 /// Decisions in order of first appearance, decoded and held compactly.
 #[pyclass(name = "Decisions", module = "ofs._core")]
 pub struct PyDecisions {
-    pub inner: Decisions,
+    inner: Decisions,
+    /// What was asked last: all partitions are put the same questions. Gone once the decisions are changed.
+    sheet: Mutex<Option<(Range<usize>, Arc<Sheet>)>>,
 }
 
 /// Lines as a source gives them.
@@ -36,13 +41,29 @@ impl PyDecisions {
         self.inner.check_sealed().map_err(value_error)?;
         Ok(&self.inner)
     }
+
+    fn changed(&mut self) -> &mut Decisions {
+        self.sheet.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        &mut self.inner
+    }
+
+    /// Of these decisions, which are sealed. Waits where another thread makes one.
+    fn sheet(&self, range: Range<usize>) -> Arc<Sheet> {
+        let mut last = self.sheet.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, sheet)) = last.as_ref().filter(|(asked, _)| *asked == range) {
+            return Arc::clone(sheet);
+        }
+        let sheet = Arc::new(Sheet::of(&self.inner, range.clone()));
+        *last = Some((range, Arc::clone(&sheet)));
+        sheet
+    }
 }
 
 #[pymethods]
 impl PyDecisions {
     #[new]
     fn new() -> Self {
-        PyDecisions { inner: Decisions::default() }
+        PyDecisions { inner: Decisions::default(), sheet: Mutex::default() }
     }
 
     #[staticmethod]
@@ -59,15 +80,15 @@ impl PyDecisions {
     }
 
     fn append(&mut self, py: Python<'_>, lines: &PyDecodedLines) -> PyResult<()> {
-        py.detach(|| self.inner.append(&lines.inner)).map_err(value_error)
+        py.detach(|| self.changed().append(&lines.inner)).map_err(value_error)
     }
 
     fn add(&mut self, py: Python<'_>, lines: Vec<PyBackedBytes>) -> PyResult<()> {
-        py.detach(|| self.inner.add(lines.iter().map(|line| &**line))).map_err(value_error)
+        py.detach(|| self.changed().add(lines.iter().map(|line| &**line))).map_err(value_error)
     }
 
     fn seal(&mut self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| self.inner.seal()).map_err(value_error)
+        py.detach(|| self.changed().seal()).map_err(value_error)
     }
 
     fn __len__(&self) -> PyResult<usize> {
@@ -125,15 +146,15 @@ impl PyDecisions {
     }
 
     fn bind(&mut self, shape: usize, group_indexes: Vec<u32>) -> PyResult<()> {
-        self.inner.bind(shape, group_indexes).map_err(value_error)
+        self.changed().bind(shape, group_indexes).map_err(value_error)
     }
 
     fn exclude(&mut self, indexes: Vec<usize>) -> PyResult<()> {
-        self.inner.exclude(&indexes).map_err(value_error)
+        self.changed().exclude(&indexes).map_err(value_error)
     }
 
     fn set_as_of(&mut self, index: usize, as_of_us: i64) -> PyResult<()> {
-        self.inner.set_as_of(index, as_of_us).map_err(value_error)
+        self.changed().set_as_of(index, as_of_us).map_err(value_error)
     }
 
     #[allow(clippy::too_many_arguments)] // as the contract has it
@@ -149,7 +170,8 @@ impl PyDecisions {
     ) -> PyResult<PyQueries> {
         let decisions = self.sealed()?;
         let range = checked_range(lo, hi, decisions.len())?;
-        let inner = py.detach(|| Queries::build(decisions, stream, partition, range, cut_from..cut_to));
+        let cuts = cut_from..cut_to;
+        let inner = py.detach(|| Queries::of(&self.sheet(range), decisions, stream, partition, cuts));
         Ok(PyQueries { inner })
     }
 

@@ -16,7 +16,7 @@ pub struct PyQueries {
 #[pymethods]
 impl PyQueries {
     fn __len__(&self) -> usize {
-        self.inner.asked.rows().len()
+        self.inner.asked.len()
     }
 
     #[getter]
