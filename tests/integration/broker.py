@@ -127,7 +127,8 @@ class Broker:
 def _settings(bootstrap: str) -> dict[str, str]:
     return {
         "CLUSTER_ID": "MkU3OEVBNTcwNTJENDM2Qg",
-        "KAFKA_HEAP_OPTS": "-Xms256m -Xmx512m",
+        # the second compiler pays in hours: without it a start costs a third less
+        "KAFKA_HEAP_OPTS": "-Xms256m -Xmx512m -XX:TieredStopAtLevel=1",
         "KAFKA_NODE_ID": "1",
         "KAFKA_PROCESS_ROLES": "broker,controller",
         "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@127.0.0.1:9093",
