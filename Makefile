@@ -15,6 +15,9 @@ CORE_SOURCES := $(CARGO_MANIFEST) ofs/core/Cargo.lock $(shell find ofs/core/src 
 RUST_MINOR := 88
 PIP_QUIET := --quiet --disable-pip-version-check --no-input
 PYTEST_ARGS ?=
+# processes that run tests side by side, 0 for none: of three, one mostly waits for Kafka while two compute
+WORKERS ?= 3
+PYTEST := $(PY) -m pytest --numprocesses $(WORKERS)
 
 .PHONY: help
 help: ## list the targets
@@ -71,16 +74,16 @@ demo: setup ## replay and prove every decision of 336,776 real flights
 # --- tests ------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: setup kafka-ready ## all tests, on a real Kafka among them
-	@OFS_KAFKA_IMAGE=$$(cat build/kafka-image 2>/dev/null) $(PY) -m pytest $(PYTEST_ARGS)
+test: setup kafka-ready ## all tests, on a real Kafka among them (WORKERS=n side by side, 3; 0: in one process)
+	@OFS_KAFKA_IMAGE=$$(cat build/kafka-image 2>/dev/null) $(PYTEST) $(PYTEST_ARGS)
 
 .PHONY: test-fast
 test-fast: setup ## all tests but the slow ones and those on Kafka
-	@$(PY) -m pytest -m "not kafka and not slow" $(PYTEST_ARGS)
+	@$(PYTEST) -m "not kafka and not slow" $(PYTEST_ARGS)
 
 .PHONY: test-kafka
 test-kafka: setup kafka-image ## the tests on a real Kafka, none skipped
-	@OFS_REQUIRE_KAFKA=1 OFS_KAFKA_IMAGE=$$(cat build/kafka-image) $(PY) -m pytest tests/integration $(PYTEST_ARGS)
+	@OFS_REQUIRE_KAFKA=1 OFS_KAFKA_IMAGE=$$(cat build/kafka-image) $(PYTEST) tests/integration $(PYTEST_ARGS)
 
 .PHONY: kill-deep
 kill-deep: setup kafka-image ## 300 runs killed at drawn moments (KILLS=n, SEED=n), on a real Kafka

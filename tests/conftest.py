@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from ofs.native import core
@@ -44,3 +46,27 @@ settings.load_profile(os.environ.get("OFS_HYPOTHESIS", "ci" if os.environ.get("C
 def pytest_report_header() -> str:
     """Which engine the tests run on."""
     return "engine: " + ("native core" if core is not None else "reference only, no native core was built")
+
+
+# a file of these makes a broker or a scenario for all its tests; every other test goes to whichever worker is free
+WHOLE_FILES = ("tests/integration/", "tests/fault/")
+
+
+def _work_unit(nodeid: str) -> str:
+    return nodeid.partition("::")[0] if nodeid.startswith(WHOLE_FILES) else nodeid
+
+
+# pytest-xdist's own `--dist loadgroup` groups nothing under pytest 9.2, where a node id is no longer what it sets
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """How tests are handed to the workers of pytest-xdist, unless --dist asks for another way.
+
+    Whole files come first, those with the most tests before others: they take longest and must not be the tail.
+    """
+    if config.getoption("dist") != "load":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = _work_unit
+    return scheduler

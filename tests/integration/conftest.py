@@ -49,7 +49,10 @@ def _started(name: str) -> Broker:
 
 @pytest.fixture(scope="session")
 def bootstrap() -> Iterator[str]:
-    """HOST:PORT of the broker of the session: OFS_TEST_BOOTSTRAP, else a container that is removed at the end."""
+    """HOST:PORT of the broker of the session: OFS_TEST_BOOTSTRAP, else a container that is removed at the end.
+
+    Each worker of pytest-xdist is a session, so none meets the topics of another.
+    """
     running = os.environ.get("OFS_TEST_BOOTSTRAP")
     if running:
         yield running
