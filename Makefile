@@ -203,7 +203,7 @@ wheel: $(VENV)/.pins ## build the wheel into dist/
 
 .PHONY: test-wheel
 test-wheel: wheel ## the tests on the installed wheel, with the source tree out of the way
-	@.ci/test-wheel
+	@WORKERS=$(WORKERS) .ci/test-wheel
 
 # --- all of it --------------------------------------------------------------------------------------------------
 
