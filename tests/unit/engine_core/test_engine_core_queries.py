@@ -186,6 +186,20 @@ def test_misuse_is_a_value_error() -> None:
         _core.Fold(plan, [jcs(PINS)], "s", 0, -1, 0)
 
 
+def test_questions_follow_what_the_decisions_become() -> None:
+    """Questions are kept for the partitions that ask next, but not beyond a change of the decisions."""
+    sealed = bound([GROUP], [decision(0, 9, (3,)), decision(1, None, (5,), basis="watermark")])
+
+    def asked() -> int:
+        return len(sealed.queries("s", 0, 0, 2, 0, EVERY_CUT))
+
+    assert [asked(), asked()] == [1, 1]
+    sealed.set_as_of(1, 7)
+    assert asked() == 2
+    sealed.exclude([0])
+    assert asked() == 1
+
+
 def test_missing_answers_are_refused() -> None:
     """A partition without an answer, with two, or with one that was not folded yet, gives no verdict."""
     plan, sealed = plan_of(GROUP), bound([GROUP], [decision(0, 9, (3, 3))])
