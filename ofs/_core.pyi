@@ -91,7 +91,8 @@ class Decisions:
         Raises ValueError where they are not as many."""
     def lines(self, lo: int, hi: int) -> list[int]:
         """The line number of each decision in `[lo, hi)`."""
-    def ids(self, lo: int, hi: int) -> list[str]: ...
+    def ids(self, lo: int, hi: int) -> tuple[bytes, bytes]:
+        """As `ofs.packed` has them."""
     def irregular(self) -> list[int]: ...
     def shapes(self) -> list[Shape]:
         """The distinct combinations of what the planner looks at, in order of first appearance."""
@@ -298,10 +299,10 @@ class Verdicts:
         """Decisions without a finished ParityResult: those that do not match, and those that are not answerable."""
     def verdict(self, index: int) -> Verdict | None:
         """None where the decision is not answerable."""
-    def parity(self, lo: int, hi: int) -> tuple[bytes, list[int]]:
-        """The finished ParityResults of the decisions `[lo, hi)`, each with a line end, and the length of each; 0 where
-        there is none."""
-    def snapshots(self, lo: int, hi: int) -> tuple[bytes, list[int]]:
+    def parity(self, lo: int, hi: int) -> tuple[bytes, bytes]:
+        """The finished ParityResults of the decisions `[lo, hi)`, as `ofs.packed` has them, each with a line end; empty
+        where there is none."""
+    def snapshots(self, lo: int, hi: int) -> tuple[bytes, bytes]:
         """The same of snapshots."""
 
 def assemble(
@@ -416,8 +417,8 @@ class Rows:
     def columns(self) -> Any:
         """An Arrow record batch of the core's own memory, with the columns under their numbers: int32, int64, decimal,
         bool, and texts as binary."""
-    def records(self) -> tuple[list[str], bytes, list[int]]:
-        """Event ids; the EventRows as canonical JSON lines; the length of each, with its line end."""
+    def records(self) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
+        """As `ofs.packed` has them: event ids; EventRows as canonical JSON, each with a line end."""
 
 @final
 class MessageReader:
@@ -436,6 +437,12 @@ class MessageReader:
         None where the library failed. Records are cut into batches where the partition changes. `queue`: the address
         of a queue that is open until the call returns. Raises ValueError where a record's headers cannot be read.
         """
+
+def message_table(keys: bytes, key_offsets: bytes, lines: bytes, line_offsets: bytes) -> bytearray:
+    """`rd_kafka_message_t` one after another, which point into `keys` and, without line ends, `lines`.
+
+    Both as `ofs.packed` has them. Raises ValueError where they are not as many, or do not lie in them.
+    """
 
 @final
 class Records:

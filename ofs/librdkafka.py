@@ -10,16 +10,17 @@ from __future__ import annotations
 import ctypes
 import threading
 import weakref
-from array import array
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from ctypes import POINTER, c_char_p, c_int, c_int32, c_int64, c_size_t, c_ssize_t, c_void_p
 from functools import cache
-from itertools import accumulate
+from itertools import pairwise
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, cimpl
 
+from ofs.native import core
+from ofs.packed import Packed
 from ofs.ports import OutputRecords
 
 Failed = Callable[[str, KafkaError], None]
@@ -73,7 +74,6 @@ class TopicPartitions(ctypes.Structure):
 
 Report: Final = ctypes.CFUNCTYPE(None, c_void_p, POINTER(Message), c_void_p)
 Told: Final = ctypes.CFUNCTYPE(None, c_void_p, c_int, c_char_p, c_void_p)
-_WORDS: Final = ctypes.sizeof(Message) // array("Q").itemsize
 _SIGNATURES: Final[Mapping[str, tuple[Any, tuple[Any, ...]]]] = {
     "rd_kafka_conf_new": (c_void_p, ()),
     "rd_kafka_conf_destroy": (None, (c_void_p,)),
@@ -211,15 +211,12 @@ class TransactionalProducer(Client):
 
         Their lines are held until the transaction has ended, or the producer is closed.
         """
-        count, names = len(records), "".join(records.keys).encode()
-        table = _table(names, _key_lengths(records.keys, names), records.lines, records.lengths)
-        address, _ = table.buffer_info()
+        messages = table(records)
         with self._opened() as handle:
             to = self._topic(handle, topic)
-            self._held.append(records.lines)
-            taken = library().rd_kafka_produce_batch(to, _ANY_PARTITION, _IN_PLACE, address, count)
-        if taken < count:
-            messages = (Message * count).from_buffer(table)
+            self._held.append(records.lines.data)
+            taken = library().rd_kafka_produce_batch(to, _ANY_PARTITION, _IN_PLACE, messages, len(messages))
+        if taken < len(messages):
             raise KafkaException(KafkaError(next(message.err for message in messages if message.err)))
 
     def purge(self) -> None:
@@ -237,31 +234,30 @@ class TransactionalProducer(Client):
         return self._topics[name]
 
 
-def _table(names: bytes, key_lengths: list[int], lines: bytes, line_lengths: list[int]) -> array[int]:
-    """`Message`s, word by word. They point into `names` and `lines`, which must be held while they are in use."""
-    table = array("Q", bytes(len(line_lengths) * ctypes.sizeof(Message)))
-    columns = {
-        "payload": _starts(lines, line_lengths),
-        "len": array("Q", [length - 1 for length in line_lengths]),
-        "key": _starts(names, key_lengths),
-        "key_len": array("Q", key_lengths),
-    }
-    for name, column in columns.items():
-        table[getattr(Message, name).offset // table.itemsize :: _WORDS] = column
-    return table
+def table(records: OutputRecords) -> ctypes.Array[Message]:
+    """A message a record, pointing into its keys and lines, which must be held while it is in use."""
+    if core is None:
+        return plain_table(records)
+    keys, lines = records.keys, records.lines
+    made = core.message_table(keys.data, keys.offsets, lines.data, lines.offsets)
+    return (Message * len(records)).from_buffer(made)
 
 
-def _starts(held: bytes, lengths: list[int]) -> array[int]:
-    """The addresses of parts that follow one another."""
-    address = ctypes.cast(c_char_p(held), c_void_p).value or 0
-    starts = array("Q", accumulate(lengths, initial=address))
-    starts.pop()
-    return starts
+def plain_table(records: OutputRecords) -> ctypes.Array[Message]:
+    """The same without the core."""
+    messages = (Message * len(records))()
+    for message, (key, key_len), (line, line_len) in zip(
+        messages, _places(records.keys), _places(records.lines), strict=True
+    ):
+        message.key, message.key_len = key, key_len
+        message.payload, message.len = line, line_len - 1
+    return messages
 
 
-def _key_lengths(keys: list[str], names: bytes) -> list[int]:
-    """In bytes; `names`: all of them, one after another."""
-    return list(map(len, keys)) if names.isascii() else [len(key.encode()) for key in keys]
+def _places(strings: Packed) -> Iterator[tuple[int, int]]:
+    """Address and length of each."""
+    address = ctypes.cast(c_char_p(strings.data), c_void_p).value or 0
+    return ((address + start, end - start) for start, end in pairwise(strings.words()))
 
 
 def open_client(kind: int, config: Mapping[str, Any], prepare: Callable[[int], object]) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import Any, Final, Literal, Protocol
 
+from ofs.packed import Packed
 from ofs.units import OffsetRange
 
 TIMESTAMP_NONE: Final = 0
@@ -154,42 +154,30 @@ class StateStore(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class OutputRecords:
-    """Records of one output, in order: canonical JSON lines. `lines` has all of them, each with its line end;
-    `lengths`, with it, in bytes.
-    """
+    """Records of one output, in order. `keys`: UTF-8; `lines`: canonical JSON, each with its line end."""
 
-    keys: list[str]
-    lines: bytes
-    lengths: list[int]
+    keys: Packed
+    lines: Packed
 
     @classmethod
     def of(cls, records: Iterable[tuple[str, bytes]]) -> OutputRecords:
         """From keys and texts without line end."""
         pairs = list(records)
-        return cls(
-            [key for key, _ in pairs],
-            b"".join([text + b"\n" for _, text in pairs]),
-            [len(text) + 1 for _, text in pairs],
-        )
+        keys = Packed.of(key.encode() for key, _ in pairs)
+        return cls(keys, Packed.of(text + b"\n" for _, text in pairs))
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def slice(self, first: int, end: int) -> OutputRecords:
-        """The records `[first, end)`."""
-        if first == 0 and end >= len(self):
-            return self
-        start = sum(self.lengths[:first])
-        lengths = self.lengths[first:end]
-        return OutputRecords(self.keys[first:end], self.lines[start : start + sum(lengths)], lengths)
+        """The records `[first, end)`; nothing is copied."""
+        return OutputRecords(self.keys.slice(first, end), self.lines.slice(first, end))
 
     def pairs(self) -> list[tuple[str, bytes]]:
         """Keys and texts without line end."""
-        ends = list(accumulate(self.lengths, initial=0))
-        bounds = zip(self.keys, ends, ends[1:], strict=False)
-        return [(key, self.lines[start : stop - 1]) for key, start, stop in bounds]
+        return [(key.decode(), line[:-1]) for key, line in zip(self.keys, self.lines, strict=True)]
 
 
 @dataclass(slots=True)
@@ -200,7 +188,7 @@ class OutputDigest:
     sha256: Any = field(default_factory=hashlib.sha256)
 
     def add(self, records: OutputRecords) -> None:
-        self.sha256.update(records.lines)
+        self.sha256.update(records.lines.joined())
         self.records += len(records)
 
     def to_dict(self) -> dict[str, object]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ofs.engine.rows import Merged, RowIntake, RowJob, RowMerger, RowShard
 from ofs.native import core
+from ofs.packed import Packed
 from ofs.ports import OutputRecords, RecordBatch, RowColumn
 
 
@@ -108,7 +109,7 @@ class NativeRows:
 
     def records(self) -> OutputRecords:
         """See RowBlock."""
-        return OutputRecords(*self._rows.records())
+        return OutputRecords(*(Packed(*packed) for packed in self._rows.records()))
 
 
 def _column(arrow: Any) -> RowColumn:

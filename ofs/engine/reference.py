@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from ofs.canonical import HASH_RULES, canonical_text, jcs
 from ofs.canonical.content import ContentDigest
 from ofs.contracts import Result
 from ofs.engine.port import DecisionSet, Fold
+from ofs.packed import Packed
 from ofs.parity.records import Rebuilt, parity_result
 from ofs.planner.decisions import DeadLetterReason, Decision, decode_decision
 from ofs.ports import RecordBatch
@@ -184,8 +185,8 @@ class ReferenceDecisions:
     def lines(self, lo: int, hi: int) -> list[int]:
         return [entry.line for entry in self._entries[lo:hi]]
 
-    def ids(self, lo: int, hi: int) -> list[str]:
-        return [entry.decision.decision_id for entry in self._entries[lo:hi]]
+    def ids(self, lo: int, hi: int) -> tuple[bytes, bytes]:
+        return _packed(entry.decision.decision_id.encode() for entry in self._entries[lo:hi])
 
     def irregular(self) -> list[int]:
         return [index for index, entry in enumerate(self._entries) if entry.shape is None]
@@ -374,19 +375,21 @@ class ReferenceVerdicts:
     def verdict(self, index: int) -> ReferenceVerdict | None:
         return self.rows[index - self.lo]
 
-    def parity(self, lo: int, hi: int) -> tuple[bytes, list[int]]:
-        return _lines([None if row is None else row.parity for row in self.rows[lo - self.lo : hi - self.lo]])
+    def parity(self, lo: int, hi: int) -> tuple[bytes, bytes]:
+        return _lines(None if row is None else row.parity for row in self.rows[lo - self.lo : hi - self.lo])
 
-    def snapshots(self, lo: int, hi: int) -> tuple[bytes, list[int]]:
-        return _lines(
-            [None if row is None else row.snapshot for row in self.rows[lo - self.lo : hi - self.lo]]
-        )
+    def snapshots(self, lo: int, hi: int) -> tuple[bytes, bytes]:
+        return _lines(None if row is None else row.snapshot for row in self.rows[lo - self.lo : hi - self.lo])
 
 
-def _lines(texts: list[bytes | None]) -> tuple[bytes, list[int]]:
-    """The texts with line ends, and the length of each; nothing for None."""
-    lines = [b"" if text is None else text + b"\n" for text in texts]
-    return b"".join(lines), [len(line) for line in lines]
+def _lines(texts: Iterable[bytes | None]) -> tuple[bytes, bytes]:
+    """The texts with line ends, nothing for None."""
+    return _packed(b"" if text is None else text + b"\n" for text in texts)
+
+
+def _packed(strings: Iterable[bytes]) -> tuple[bytes, bytes]:
+    packed = Packed.of(strings)
+    return packed.data, packed.offsets
 
 
 class ReferenceEngine:

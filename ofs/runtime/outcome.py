@@ -6,10 +6,12 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Final
 
 from ofs.contracts import ParityResult, Reason, ReasonDetail, Result, SnapshotOutput
 from ofs.engine.port import DecisionSet, Verdict, Verdicts
+from ofs.packed import Packed
 from ofs.parity.records import Rebuilt, parity_result
 from ofs.planner.plan import ReplayPlan
 from ofs.ports import OutputRecords, OutputSink
@@ -44,7 +46,7 @@ class Assembled:
     lo: int
     hi: int
     verdicts: Verdicts
-    ids: list[str]
+    ids: Packed
     unfinished: list[tuple[int, int]]
 
     @classmethod
@@ -52,11 +54,19 @@ class Assembled:
         """Ask the decision set all that is needed of it: it must not be asked while it is changed."""
         indexes = verdicts.unfinished()
         lines = [decisions.lines(index, index + 1)[0] for index in indexes]
-        return cls(lo, hi, verdicts, decisions.ids(lo, hi), list(zip(indexes, lines, strict=True)))
+        ids = Packed(*decisions.ids(lo, hi))
+        return cls(lo, hi, verdicts, ids, list(zip(indexes, lines, strict=True)))
 
     def finished(self, lo: int, hi: int) -> OutputRecords:
         """The records of decisions that have a finished one each."""
-        return OutputRecords(self.ids[lo - self.lo : hi - self.lo], *self.verdicts.parity(lo, hi))
+        return OutputRecords(
+            self.ids.slice(lo - self.lo, hi - self.lo), Packed(*self.verdicts.parity(lo, hi))
+        )
+
+    def record(self, index: int, text: bytes) -> OutputRecords:
+        """A record of one decision."""
+        at = index - self.lo
+        return OutputRecords(self.ids.slice(at, at + 1), Packed.of([text + b"\n"]))
 
 
 class OutcomeWriter:
@@ -106,21 +116,23 @@ class OutcomeWriter:
             if at < index:
                 yield part.finished(at, index)
             text = self._elaborate(part.verdicts.verdict(index), line, reasons.get(index, ()))
-            yield OutputRecords.of([(part.ids[index - part.lo], text)])
+            yield part.record(index, text)
             at = index + 1
         if at < part.hi:
             yield part.finished(at, part.hi)
 
     def _wanted_snapshots(self, part: Assembled) -> Iterator[OutputRecords]:
         if self._snapshots is SnapshotOutput.ALL:
-            lines, lengths = part.verdicts.snapshots(part.lo, part.hi)
-            held = [(key, length) for key, length in zip(part.ids, lengths, strict=True) if length]
-            yield OutputRecords([key for key, _ in held], lines, [length for _, length in held])
+            ids, lines = part.ids, Packed(*part.verdicts.snapshots(part.lo, part.hi))
+            lengths = lines.lengths()
+            if not all(lengths):
+                ids, lines = Packed.of(compress(ids, lengths)), Packed.of(compress(lines, lengths))
+            yield OutputRecords(ids, lines)
         elif self._snapshots is SnapshotOutput.MISMATCH:
             for index, _ in part.unfinished:
                 verdict = part.verdicts.verdict(index)
                 if verdict is not None and verdict.status == Result.MISMATCH and verdict.snapshot is not None:
-                    yield OutputRecords.of([(part.ids[index - part.lo], verdict.snapshot)])
+                    yield part.record(index, verdict.snapshot)
 
     def _elaborate(self, verdict: Verdict | None, line: int, reasons: tuple[ReasonDetail, ...]) -> bytes:
         """The record of a decision that does not simply match, with its evidence."""

@@ -98,7 +98,7 @@ class _OutputFile:
 
     def write(self, records: OutputRecords) -> None:
         self.digest.add(records)
-        self._file.write(records.lines)
+        self._file.write(records.lines.joined())
 
     def finish(self) -> dict[str, object]:
         """Make it durable; what run.json says of it."""

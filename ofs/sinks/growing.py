@@ -23,7 +23,7 @@ class GrowingFile:
         self._file: Final[IO[bytes]] = path.open("wb", buffering=1024 * 1024)
         self._fresh_bytes = 0
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Append the bytes."""
         self._file.write(data)
         self._fresh_bytes += len(data)

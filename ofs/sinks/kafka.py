@@ -110,7 +110,7 @@ class TopicOutputs:
             fresh = self._outputs[topic].take(piece)
             if fresh:
                 self._pending.append((topic, fresh))
-                self._pending_bytes += len(fresh.lines)
+                self._pending_bytes += len(fresh.lines.joined())
             if self._pending_bytes >= _TRANSACTION_BYTES:
                 self.end_chunk()
 
@@ -336,7 +336,7 @@ class _Output:
 
 def _pieces(records: OutputRecords) -> Iterator[OutputRecords]:
     """The records, cut where a transaction could become much larger than it may."""
-    size = len(records) if len(records.lines) <= _PIECE_BYTES else _PIECE_RECORDS
+    size = len(records) if len(records.lines.joined()) <= _PIECE_BYTES else _PIECE_RECORDS
     for first in range(0, len(records), max(1, size)):
         yield records.slice(first, first + size)
 

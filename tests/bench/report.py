@@ -100,7 +100,8 @@ def _introduction(results: Results) -> str:
         "(OFS: from the start of the run, decisions read included). CPU seconds and peak memory are seen "
         "from outside, "
         "over all processes of a program; the broker's CPU seconds stand apart. The broker runs on the "
-        "same machine."
+        "same machine; "
+        "uncounted runs of OFS before the first round warm it up."
     )
 
 

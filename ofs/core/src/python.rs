@@ -34,6 +34,21 @@ pub fn checked_range(lo: usize, hi: usize, len: usize) -> PyResult<Range<usize>>
     }
 }
 
+/// Byte strings one after another, and where each begins and the last ends; see `ofs/packed.py`.
+pub type Packed<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>);
+
+/// `ends`: of each string in the data.
+pub fn packed<'py>(py: Python<'py>, data: &[u8], ends: impl ExactSizeIterator<Item = usize>) -> PyResult<Packed<'py>> {
+    let words = (ends.len() + 1) * size_of::<u64>();
+    let offsets = PyBytes::new_with(py, words, |room| {
+        for (word, offset) in room.as_chunks_mut().0.iter_mut().zip([0].into_iter().chain(ends)) {
+            *word = (offset as u64).to_ne_bytes();
+        }
+        Ok(())
+    })?;
+    Ok((PyBytes::new(py, data), offsets))
+}
+
 #[pyfunction]
 fn canonical<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
     let bytes = py.detach(|| crate::canonical::canonicalize(text));
@@ -81,5 +96,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(assemble::assemble, module)?)?;
     module.add_class::<ofs_librdkafka::python::MessageReader>()?;
     module.add_class::<ofs_librdkafka::python::Records>()?;
+    module.add_function(wrap_pyfunction!(ofs_librdkafka::python::message_table, module)?)?;
     Ok(())
 }

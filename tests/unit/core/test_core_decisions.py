@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from ofs import _core
 from ofs.contracts import DecisionRecord
+from ofs.packed import Packed
 from ofs.sources.decisions import LinesOfText
 from tests.unit.core.records import FINGERPRINT, decision, decision_with, json_object, pins
 
@@ -33,7 +34,7 @@ def test_decisions_stand_in_order_of_first_appearance() -> None:
     """Each id appears once, at its first line; equal copies are only counted."""
     a, b = decision("a"), decision("b", request_id='"r"')
     decisions = sealed(b, a, b.replace(b'":', b'" : '), b, a)
-    assert decisions.ids(0, 2) == ["b", "a"]
+    assert list(Packed(*decisions.ids(0, 2))) == [b"b", b"a"]
     assert decisions.lines(0, 2) == [0, 1]
     assert (len(decisions), decisions.line_count, decisions.duplicates) == (2, 5, 3)
     assert (decisions.dead_letters(), decisions.irregular()) == ([], [])
@@ -74,7 +75,7 @@ def test_decisions_that_differ_under_one_id_are_all_dead_letters() -> None:
         (4, "NOT_AN_OBJECT"),
         (5, "DECISION_ID_MISSING"),
     ]
-    assert decisions.ids(0, 1) == ["stays"]
+    assert list(Packed(*decisions.ids(0, 1))) == [b"stays"]
     assert (len(decisions), decisions.duplicates, len(decisions.pins()), len(decisions.shapes())) == (
         1,
         0,
@@ -148,7 +149,7 @@ def test_decision_is_irregular_when_the_contract_refuses_it(changed: dict[str, s
     """What the contract refuses is left to the planner, but has its place and id."""
     line = decision_with("a", changed)
     decisions = sealed(line)
-    assert (decisions.irregular(), decisions.ids(0, 1), decisions.shapes()) == ([0], ["a"], [])
+    assert (decisions.irregular(), decisions.ids(0, 1)[0], decisions.shapes()) == ([0], b"a", [])
     with pytest.raises(ValidationError):
         DecisionRecord.model_validate(json.loads(line))
 

@@ -11,6 +11,7 @@ from ofs.canonical import canonical_text, jcs
 from ofs.engine.native import NativeEngine
 from ofs.engine.port import DecisionSet, Engine
 from ofs.engine.reference import ReferenceEngine
+from ofs.packed import Packed
 from ofs.units import format_timestamp_us
 from tests.golden.admission_cases import PINS
 from tests.golden.core_presence import required_core
@@ -52,16 +53,16 @@ def test_decisions_stand_in_the_order_of_first_appearance(engine: Engine) -> Non
     """Copies with equal canonical bytes are one decision, at the first one's line."""
     decisions = sealed(engine, ask("b"), ask("a"), ask("b"), ask("a").replace(b": ", b":"), ask("c"))
     assert (len(decisions), decisions.line_count, decisions.duplicates) == (3, 5, 2)
-    assert decisions.ids(0, 3) == ["b", "a", "c"]
+    assert list(Packed(*decisions.ids(0, 3))) == [b"b", b"a", b"c"]
     assert decisions.lines(0, 3) == [0, 1, 4]
-    assert decisions.ids(1, 2) == ["a"]
+    assert list(Packed(*decisions.ids(1, 2))) == [b"a"]
     assert decisions.dead_letters() == []
 
 
 def test_all_copies_of_a_conflict_are_dead_letters(engine: Engine) -> None:
     """Also those that are equal to the first; other decisions keep their order."""
     decisions = sealed(engine, ask("a"), ask("b"), ask("a"), ask("a", request_id="r"), ask("c"))
-    assert decisions.ids(0, len(decisions)) == ["b", "c"]
+    assert list(Packed(*decisions.ids(0, len(decisions)))) == [b"b", b"c"]
     assert decisions.dead_letters() == [(number, "DECISION_CONFLICT") for number in (0, 2, 3)]
     assert decisions.duplicates == 0
 

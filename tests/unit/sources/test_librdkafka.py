@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 
 from ofs import librdkafka
 from ofs.librdkafka import TransactionalProducer
+from ofs.native import core
+from ofs.packed import Packed
 from ofs.ports import OutputRecords
 
 _NOBODY = {"bootstrap.servers": "127.0.0.1:1", "log_level": 0, "transactional.id": "run"}
@@ -43,21 +46,46 @@ def _unexpected(topic: str, error: KafkaError) -> None:
     pytest.fail(f"{topic}: {error}")
 
 
-@given(st.lists(st.tuples(st.text(max_size=3), st.binary(max_size=9)), min_size=1, max_size=20))
-def test_a_table_points_at_every_record(pairs: list[tuple[str, bytes]]) -> None:
+@pytest.mark.parametrize("made", [librdkafka.table, librdkafka.plain_table])
+@given(
+    st.lists(st.tuples(st.text(max_size=3), st.binary(max_size=9)), max_size=20),
+    st.integers(0, 20),
+    st.integers(0, 20),
+)
+def test_a_table_points_at_every_record(
+    made: Callable[[OutputRecords], ctypes.Array[librdkafka.Message]],
+    pairs: list[tuple[str, bytes]],
+    first: int,
+    end: int,
+) -> None:
     """Each of its messages has key and value of a record, without the line end, and nothing else."""
-    records = OutputRecords.of(pairs)
-    keys = [key.encode() for key, _ in pairs]
-    names, lines = b"".join(keys), records.lines
-    table = librdkafka._table(names, librdkafka._key_lengths(records.keys, names), lines, records.lengths)
-    messages = (librdkafka.Message * len(pairs)).from_buffer(table)
-    assert ctypes.sizeof(messages) == len(table) * table.itemsize
+    records = OutputRecords.of(pairs).slice(first, end)
+    messages = made(records)
     found = [
-        (ctypes.string_at(message.key, message.key_len), ctypes.string_at(message.payload, message.len))
+        (
+            ctypes.string_at(message.key, message.key_len).decode(),
+            ctypes.string_at(message.payload, message.len),
+        )
         for message in messages
     ]
-    assert found == [(key, value) for key, (_, value) in zip(keys, pairs, strict=True)]
+    assert found == pairs[first:end]
     assert not any(message.err or message.rkt or message.partition or message.private for message in messages)
+
+
+@pytest.mark.skipif(core is None, reason="of the native core")
+def test_a_table_never_points_elsewhere() -> None:
+    """Keys and lines that are not as many, that do not lie in their data, and lines without a line end are refused."""
+    assert core is not None
+    keys, lines = Packed.of([b"a", b"b"]), Packed.of([b"1\n", b"2\n"])
+    for others in (
+        Packed.of([b"1\n"]),
+        Packed.of([b"", b"2\n"]),
+        Packed(lines.data[:-1], lines.offsets),
+        Packed(lines.data, array("Q", [2, 0, 4]).tobytes()),
+        Packed(lines.data, b""),
+    ):
+        with pytest.raises(ValueError, match="records"):
+            core.message_table(keys.data, keys.offsets, others.data, others.offsets)
 
 
 def test_what_is_committed_is_there_with_its_keys() -> None:
@@ -75,8 +103,8 @@ def test_what_is_committed_is_there_with_its_keys() -> None:
 
 def test_lines_are_held_until_their_transaction_has_ended() -> None:
     """The library reads them where they stand: committed, aborted or closed, it reads them no more."""
-    lines = bytes(range(1, 9)) + b"\n"
-    given = OutputRecords(["k"], lines, [len(lines)])
+    given = OutputRecords.of([("k", bytes(range(1, 9)))])
+    lines = given.lines.data
     before = sys.getrefcount(lines)
     producer = TransactionalProducer(_MADE_UP, lambda _topic, _error: None)
     producer.init_transactions(_WAIT_S)

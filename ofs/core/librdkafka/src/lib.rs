@@ -8,5 +8,7 @@ pub mod columns;
 pub mod library;
 #[cfg(feature = "python")]
 pub mod python;
+#[forbid(unsafe_code)]
+pub mod table;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! What `ofs/kafka_consumer.py` calls.
+//! What `ofs/kafka_consumer.py` and `ofs/librdkafka.py` call.
 
 use std::ffi::CStr;
 
@@ -8,10 +8,11 @@ use arrow_array::types::{Int8Type, Int64Type};
 use arrow_array::{Array, BinaryArray, RecordBatch, StructArray};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyCapsule;
+use pyo3::types::{PyByteArray, PyCapsule};
 
 use crate::columns::{COLUMN_BYTES_MAX, Gathered, gather};
 use crate::library::Library;
+use crate::table::{self, MESSAGE_BYTES, Packed};
 
 /// Reads queues of one librdkafka.
 #[pyclass(name = "MessageReader", module = "ofs._core", frozen)]
@@ -124,6 +125,20 @@ impl Records {
         let start = start.min(end);
         Records { partition: self.partition, columns: self.columns.slice(start, end - start) }
     }
+}
+
+#[pyfunction]
+pub fn message_table<'py>(
+    py: Python<'py>,
+    keys: &[u8],
+    key_offsets: &[u8],
+    lines: &[u8],
+    line_offsets: &[u8],
+) -> PyResult<Bound<'py, PyByteArray>> {
+    let (keys, lines) = (Packed { data: keys, offsets: key_offsets }, Packed { data: lines, offsets: line_offsets });
+    PyByteArray::new_with(py, keys.len() * MESSAGE_BYTES, |room| {
+        table::write(keys, lines, room).map_err(|error| PyValueError::new_err(error.to_string()))
+    })
 }
 
 fn values(column: &BinaryArray) -> Vec<Option<&[u8]>> {

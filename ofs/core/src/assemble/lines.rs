@@ -46,9 +46,10 @@ impl Lines {
         self.bytes.get(self.start(lo)..self.start(hi)).unwrap_or_default()
     }
 
-    /// The length of each of these rows, line end included; 0 where there is no line.
-    pub fn lengths(&self, lo: usize, hi: usize) -> impl Iterator<Item = usize> {
-        (lo..hi).map(|row| self.start(row + 1).saturating_sub(self.start(row)))
+    /// Where the line of each of these rows ends in them, line end included: where the one before does if it has none.
+    pub fn ends(&self, lo: usize, hi: usize) -> impl ExactSizeIterator<Item = usize> {
+        let first = self.start(lo);
+        (lo..hi).map(move |row| self.start(row + 1).saturating_sub(first))
     }
 
     fn start(&self, row: usize) -> usize {
@@ -75,7 +76,8 @@ mod tests {
                 (lines.rows(0, 1), lines.rows(1, 2), lines.rows(3, 5)),
                 (&b""[..], &b"first\n"[..], &b"a longer one\nx\n"[..])
             );
-            assert_eq!(lines.lengths(0, 5).collect::<Vec<_>>(), [0, 6, 0, 13, 2]);
+            assert_eq!(lines.ends(0, 5).collect::<Vec<_>>(), [0, 6, 6, 19, 21]);
+            assert_eq!(lines.ends(3, 5).collect::<Vec<_>>(), [13, 15]);
         }
     }
 

@@ -6,7 +6,7 @@ use pyo3::types::PyBytes;
 use super::decisions::PyDecisions;
 use super::plan::PyPlan;
 use super::queries::PyQueries;
-use super::{checked_range, value_error};
+use super::{Packed, checked_range, packed, value_error};
 use crate::assemble::{Job, Lines, Status, Verdicts, Wanted};
 use crate::queries::Queries;
 
@@ -46,27 +46,20 @@ impl PyVerdicts {
         rows.filter(|(_, status)| **status != Some(Status::Match)).map(|(row, _)| self.lo + row).collect()
     }
 
-    fn parity<'py>(&self, py: Python<'py>, lo: usize, hi: usize) -> PyResult<(Bound<'py, PyBytes>, Vec<usize>)> {
+    fn parity<'py>(&self, py: Python<'py>, lo: usize, hi: usize) -> PyResult<Packed<'py>> {
         self.lines(py, &self.inner.parity, lo, hi)
     }
 
-    fn snapshots<'py>(&self, py: Python<'py>, lo: usize, hi: usize) -> PyResult<(Bound<'py, PyBytes>, Vec<usize>)> {
+    fn snapshots<'py>(&self, py: Python<'py>, lo: usize, hi: usize) -> PyResult<Packed<'py>> {
         self.lines(py, &self.inner.snapshots, lo, hi)
     }
 }
 
 impl PyVerdicts {
-    fn lines<'py>(
-        &self,
-        py: Python<'py>,
-        lines: &Lines,
-        lo: usize,
-        hi: usize,
-    ) -> PyResult<(Bound<'py, PyBytes>, Vec<usize>)> {
+    fn lines<'py>(&self, py: Python<'py>, lines: &Lines, lo: usize, hi: usize) -> PyResult<Packed<'py>> {
         let first = lo.checked_sub(self.lo).ok_or_else(|| value_error("a decision before the range"))?;
         let rows = checked_range(first, hi.saturating_sub(self.lo), self.inner.statuses.len())?;
-        let lengths = lines.lengths(rows.start, rows.end).collect();
-        Ok((PyBytes::new(py, lines.rows(rows.start, rows.end)), lengths))
+        packed(py, lines.rows(rows.start, rows.end), lines.ends(rows.start, rows.end))
     }
 }
 

@@ -10,7 +10,7 @@ use pyo3::pybacked::PyBackedBytes;
 
 use super::columns::ArrowColumns;
 use super::queries::PyQueries;
-use super::{checked_range, value_error};
+use super::{Packed, checked_range, packed, value_error};
 use crate::decisions::{Decisions, DecodedLines, Misuse, lines_of};
 use crate::digest::hex;
 use crate::queries::{Queries, Sheet};
@@ -120,9 +120,14 @@ impl PyDecisions {
         Ok(checked_range(lo, hi, decisions.len())?.filter_map(|index| decisions.line(index)).collect())
     }
 
-    fn ids(&self, lo: usize, hi: usize) -> PyResult<Vec<&str>> {
+    fn ids<'py>(&self, py: Python<'py>, lo: usize, hi: usize) -> PyResult<Packed<'py>> {
         let decisions = self.sealed()?;
-        Ok(checked_range(lo, hi, decisions.len())?.map(|index| decisions.id(index)).collect())
+        let (mut ids, mut ends) = (String::new(), Vec::with_capacity(hi.saturating_sub(lo)));
+        for index in checked_range(lo, hi, decisions.len())? {
+            ids.push_str(decisions.id(index));
+            ends.push(ids.len());
+        }
+        packed(py, ids.as_bytes(), ends.into_iter())
     }
 
     fn irregular(&self) -> PyResult<Vec<usize>> {

@@ -9,11 +9,11 @@ use arrow_pyarrow::PyArrowType;
 use arrow_schema::ArrowError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::PyBytes;
 
 use super::columns::{ArrowColumns, Columns, Headers};
 use super::plan::PyPlan;
-use super::value_error;
+use super::{Packed, packed, value_error};
 use crate::decoder::Decoder;
 use crate::fold::Origin;
 use crate::fold::intake::Intake;
@@ -272,11 +272,11 @@ impl PyRows {
         Ok(PyArrowType(RecordBatch::try_from_iter(named).map_err(value_error)?))
     }
 
-    /// Event ids, the rows as lines, and the length of each.
-    fn records<'py>(&self, py: Python<'py>) -> (Vec<Bound<'py, PyString>>, Bound<'py, PyBytes>, Vec<usize>) {
-        let lines = &self.lines;
-        let ids = lines.ids().map(|id| PyString::new(py, id)).collect();
-        (ids, PyBytes::new(py, &lines.bytes), lines.lengths.clone())
+    /// Event ids, and the rows as lines.
+    fn records<'py>(&self, py: Python<'py>) -> PyResult<(Packed<'py>, Packed<'py>)> {
+        let Lines { bytes, ends, event_ids, id_ends, .. } = &self.lines;
+        let ids = packed(py, event_ids.as_bytes(), id_ends.iter().copied())?;
+        Ok((ids, packed(py, bytes, ends.iter().copied())?))
     }
 }
 

@@ -51,7 +51,7 @@ impl Block {
     pub fn len(&self) -> usize {
         match self {
             Block::Columns(columns) => columns.first().map_or(0, Column::rows),
-            Block::Lines(lines) => lines.lengths.len(),
+            Block::Lines(lines) => lines.ends.len(),
         }
     }
 

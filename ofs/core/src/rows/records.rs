@@ -11,13 +11,11 @@ use crate::time::write_ts;
 #[derive(Debug, Default)]
 pub struct Lines {
     pub bytes: Vec<u8>,
-    /// Of each line, with its end.
-    pub lengths: Vec<usize>,
-    event_ids: String,
+    /// Where each line ends, its line end included.
+    pub ends: Vec<usize>,
+    pub event_ids: String,
     /// Where each event id ends.
-    id_ends: Vec<usize>,
-    /// Where the line at hand begins.
-    start: usize,
+    pub id_ends: Vec<usize>,
     /// By group, what its member begins with.
     names: Vec<Vec<u8>>,
     /// What every line ends with.
@@ -101,12 +99,6 @@ impl Lines {
         out.extend_from_slice(b",\"partition\":");
         write_int(out, spot.partition as i128);
         out.extend_from_slice(&self.tail);
-        self.lengths.push(out.len() - self.start);
-        self.start = out.len();
-    }
-
-    pub fn ids(&self) -> impl Iterator<Item = &str> {
-        let starts = [0].into_iter().chain(self.id_ends.iter().copied());
-        starts.zip(&self.id_ends).map(|(start, end)| self.event_ids.get(start..*end).unwrap_or_default())
+        self.ends.push(out.len());
     }
 }
