@@ -9,7 +9,7 @@ from itertools import accumulate, pairwise
 from typing import Final
 
 _WORD: Final = "Q"
-WORD_BYTES: Final = array(_WORD).itemsize
+_WORD_BYTES: Final = array(_WORD).itemsize
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +29,7 @@ class Packed:
         return cls(b"".join(held), array(_WORD, accumulate(map(len, held), initial=0)).tobytes())
 
     def __len__(self) -> int:
-        return len(self.offsets) // WORD_BYTES - 1
+        return len(self.offsets) // _WORD_BYTES - 1
 
     def __iter__(self) -> Iterator[bytes]:
         return (self.data[start:end] for start, end in pairwise(self.words()))
@@ -42,7 +42,7 @@ class Packed:
         """Those at the indexes `[first, end)`, as a list is sliced; the data is shared. Bounds: neither is negative."""
         end = min(end, len(self))
         first = min(first, end)
-        return Packed(self.data, self.offsets[first * WORD_BYTES : (end + 1) * WORD_BYTES])
+        return Packed(self.data, self.offsets[first * _WORD_BYTES : (end + 1) * _WORD_BYTES])
 
     def joined(self) -> memoryview:
         """All of them, one after another."""
