@@ -101,7 +101,7 @@ def _introduction(results: Results) -> str:
         "from outside, "
         "over all processes of a program; the broker's CPU seconds stand apart. The broker runs on the "
         "same machine; "
-        "uncounted runs of OFS before the first round warm it up."
+        "where contenders use it in rounds, uncounted runs of OFS warm it up before the first."
     )
 
 

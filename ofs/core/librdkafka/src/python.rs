@@ -136,7 +136,7 @@ pub fn message_table<'py>(
     line_offsets: &[u8],
 ) -> PyResult<Bound<'py, PyByteArray>> {
     let (keys, lines) = (Packed { data: keys, offsets: key_offsets }, Packed { data: lines, offsets: line_offsets });
-    PyByteArray::new_with(py, keys.len() * MESSAGE_BYTES, |room| {
+    PyByteArray::new_with(py, keys.count() * MESSAGE_BYTES, |room| {
         table::write(keys, lines, room).map_err(|error| PyValueError::new_err(error.to_string()))
     })
 }

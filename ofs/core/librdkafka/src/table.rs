@@ -16,7 +16,7 @@ pub struct Packed<'a> {
     pub offsets: &'a [u8],
 }
 
-/// Keys and lines are not as many, or a string does not lie in its data; a line has no line end.
+/// Keys and lines are not as many, a string does not lie in its data, or a line is without its line end.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Misplaced;
 
@@ -28,12 +28,8 @@ impl std::fmt::Display for Misplaced {
 
 impl Packed<'_> {
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         (self.offsets.len() / WORD).saturating_sub(1)
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     fn ranges(&self) -> impl Iterator<Item = Range<usize>> {
@@ -53,7 +49,7 @@ impl Packed<'_> {
 
 /// Writes a message a record into `room`, which is zero and has `MESSAGE_BYTES` for each.
 pub fn write(keys: Packed<'_>, lines: Packed<'_>, room: &mut [u8]) -> Result<(), Misplaced> {
-    if keys.len() != lines.len() || keys.len() * MESSAGE_BYTES != room.len() {
+    if keys.count() != lines.count() || keys.count() * MESSAGE_BYTES != room.len() {
         return Err(Misplaced);
     }
     let messages: &mut [[u8; MESSAGE_BYTES]] = room.as_chunks_mut().0;
