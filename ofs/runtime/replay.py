@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -38,6 +36,7 @@ from ofs.runtime.behind import Behind
 from ofs.runtime.certificate import certificate
 from ofs.runtime.clock import Clock
 from ofs.runtime.garbage import rare_collections
+from ofs.runtime.memory import peak_memory_bytes
 from ofs.runtime.outcome import Assembled, OutcomeWriter, Tally
 from ofs.runtime.report import Progress, ProgressCallback, ReplayReport
 from ofs.runtime.stages import Stages
@@ -443,12 +442,6 @@ class _Run:
             },
             self_check=self._options.self_checked,
         )
-
-
-def peak_memory_bytes() -> int:
-    """The largest resident size of this process so far."""
-    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return largest if sys.platform == "darwin" else largest * 1_024
 
 
 def _report(run: RunRecord, proof: CutCertificate, notices: tuple[str, ...], seconds: float) -> ReplayReport:

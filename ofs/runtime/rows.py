@@ -23,7 +23,7 @@ from ofs.runtime.certificate import certificate
 from ofs.runtime.clock import Clock
 from ofs.runtime.feed import Feed, Submit
 from ofs.runtime.garbage import rare_collections
-from ofs.runtime.replay import peak_memory_bytes
+from ofs.runtime.memory import peak_memory_bytes
 from ofs.runtime.report import Progress, ProgressCallback
 from ofs.runtime.rows_report import RowsReport
 from ofs.runtime.stages import Stages

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Any, Final
 import ofs
 from ofs.canonical import sha256_hex
 from ofs.errors import ExitCode, SinkError, UsageError
+from ofs.runtime.memory import peak_memory_bytes
 from ofs.runtime.report import ReplayReport
 from topologies.flights.build import (
     DECISIONS_FILE,
@@ -178,7 +178,7 @@ def run_demo(
             again=again,
             comparison=compare(place / _OUTPUTS_FOLDER / "parity.jsonl", place / TRUTH_FILE),
             seconds=time.monotonic() - started,
-            memory_bytes=_peak_memory_bytes(),
+            memory_bytes=peak_memory_bytes(),
             folder=str(place) if keep or folder is not None else None,
         )
 
@@ -218,16 +218,6 @@ def _replay(
         engine=engine,
         progress=lambda event: progress(f"{name}: {event.stage}", event.done, event.total),
     )
-
-
-def _peak_memory_bytes() -> int:
-    """The largest resident size of this process so far; 0 where the platform does not tell."""
-    try:
-        import resource
-    except ImportError:
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _rate(report: ReplayReport) -> float:
